@@ -1,0 +1,24 @@
+"""Start the page: python app.py [--model NAME ...] [--device auto] [--dtype auto] [--host 127.0.0.1] [--port 7860]"""
+
+import threading
+
+from playground.settings import read_settings, silence_telemetry
+
+
+def main() -> None:
+    """Read the settings, pick the backend, build the page and serve it."""
+    settings = read_settings()
+    silence_telemetry()  # before gradio and the Hub client are imported: they read their switches then
+
+    from playground.backends.local import LocalBackend  # noqa: PLC0415
+    from playground.ui.launch import launch  # noqa: PLC0415
+    from playground.ui.page import build_page  # noqa: PLC0415
+
+    backend = LocalBackend(settings.models, settings.device, settings.dtype)
+    # The first visitor should not wait for the model, nor the page for it.
+    threading.Thread(target=backend.spec, args=(settings.models[0],), daemon=True).start()
+    launch(build_page(backend), host=settings.host, port=settings.port)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+// The text as token chips. The value is lines of JSON, one a token (playground/views/tokens.py); while a run goes
+// on it only grows, so that chips are added and those that are there stay as they are.
+const { colorAt, hideTip, onTheme, percent, showTip, visible } = window.playground;
+const PROMPT = 1, SPECIAL = 2, PARTIAL = 4;
+const scale = PALETTE.probability;
+
+const box = element.querySelector(".chips");
+const empty = element.querySelector(".chips-empty");
+let drawn = "";
+let tokens = [];
+let selected = -1;
+
+const describe = (token, at) => {
+  const [id, , label, probability, rank, flags] = token;
+  const lines = [`“${visible(label)}”`, `token ${at} · id ${id}`];
+  if (probability === null) lines.push(at === 0 ? "first token: nothing to predict it from" : "probability follows");
+  else lines.push(`probability ${percent(probability)} · rank ${rank}`);
+  lines.push(flags & PROMPT ? "given by you" : "written by the model");
+  if (flags & PARTIAL) lines.push("bytes of a part of a character");
+  return lines;
+};
+
+// White space is real text with a sign drawn by CSS beside it, so that chips copied give the text back exactly.
+const fill = (chip, token) => {
+  const [, text, label, , , flags] = token;
+  if (flags & (SPECIAL | PARTIAL)) {
+    const sign = document.createElement("span");
+    sign.className = "chip-sign";
+    sign.dataset.sign = label;
+    sign.textContent = text;
+    chip.append(sign);
+    return;
+  }
+  for (const part of text.split(/([ \n\t\r])/)) {
+    if (!part) continue;
+    if (/[ \n\t\r]/.test(part)) {
+      const space = document.createElement("span");
+      space.className = part === "\n" ? "chip-newline" : "chip-space";
+      space.dataset.sign = visible(part);
+      space.textContent = part;
+      chip.append(space);
+    } else chip.append(part);
+  }
+};
+
+const paint = (chip, token) => {
+  chip.style.backgroundColor = token[3] === null ? "" : colorAt(scale, token[3]);
+};
+
+const add = (token) => {
+  const at = tokens.push(token) - 1;
+  const chip = document.createElement("span");
+  chip.className = "chip" + (token[5] & PROMPT ? " chip-prompt" : "") + (token[5] & PARTIAL ? " chip-partial" : "");
+  chip.dataset.tokenIndex = at;
+  chip.setAttribute("role", "option");
+  chip.setAttribute("aria-selected", "false");
+  chip.setAttribute("aria-label", describe(token, at).join(", "));
+  chip.tabIndex = at === 0 ? 0 : -1;
+  fill(chip, token);
+  paint(chip, token);
+  return chip;
+};
+
+const mark = (at, focus = false) => {
+  const chips = box.children;
+  chips[selected]?.classList.remove("chip-selected");
+  chips[selected]?.setAttribute("aria-selected", "false");
+  selected = at;
+  const chip = chips[at];
+  if (!chip) return;
+  for (const other of box.querySelectorAll('[tabindex="0"]')) other.tabIndex = -1;
+  chip.tabIndex = 0;
+  chip.classList.add("chip-selected");
+  chip.setAttribute("aria-selected", "true");
+  if (focus) chip.focus({ preventScroll: true });
+  // Scroll the box, never the page.
+  const top = chip.offsetTop - box.offsetTop;
+  if (top < box.scrollTop || top + chip.offsetHeight > box.scrollTop + box.clientHeight)
+    box.scrollTop = top - box.clientHeight / 2;
+};
+
+const choose = (at, focus) => {
+  mark(at, focus);
+  trigger("select", { index: at });
+};
+
+// On a narrow screen the text may be below what is seen when a run begins.
+const comeIntoSight = () => {
+  const { top, bottom } = element.getBoundingClientRect();
+  if (top > innerHeight - 60 || bottom < 0) element.scrollIntoView({ block: "center", behavior: "smooth" });
+};
+
+const draw = () => {
+  const value = props.value || "";
+  const grows = drawn && value.startsWith(drawn);
+  if (!grows) {
+    box.replaceChildren();
+    tokens = [];
+    selected = -1;
+  }
+  const follow = box.scrollHeight - box.scrollTop - box.clientHeight < 40;
+  const lines = value.slice(grows ? drawn.length : 0).split("\n").filter(Boolean);
+  const fragment = document.createDocumentFragment();
+  for (const line of lines) fragment.append(add(JSON.parse(line)));
+  box.append(fragment);
+  drawn = value;
+  empty.hidden = tokens.length > 0;
+  if (!grows && tokens.length) comeIntoSight();
+  if (grows && follow) box.scrollTop = box.scrollHeight;
+  markWanted();
+};
+
+const markWanted = () => {
+  const wanted = props.selected ?? -1;
+  if (wanted !== selected && wanted < tokens.length) mark(wanted);
+};
+
+const chipOf = (event) => event.target.closest?.("[data-token-index]");
+const tipFor = (chip, x, y) => showTip(describe(tokens[+chip.dataset.tokenIndex], +chip.dataset.tokenIndex), x, y);
+
+box.addEventListener("click", (event) => {
+  const chip = chipOf(event);
+  if (chip && getSelection().isCollapsed) choose(+chip.dataset.tokenIndex, true);
+});
+box.addEventListener("mousemove", (event) => {
+  const chip = chipOf(event);
+  if (chip) tipFor(chip, event.clientX, event.clientY);
+  else hideTip();
+});
+box.addEventListener("mouseleave", hideTip);
+box.addEventListener("focusin", (event) => {
+  const chip = chipOf(event);
+  if (!chip) return;
+  const { left, bottom } = chip.getBoundingClientRect();
+  if (chip.matches(":focus-visible")) tipFor(chip, left - 12, bottom - 12);
+});
+box.addEventListener("focusout", hideTip);
+box.addEventListener("keydown", (event) => {
+  const at = +(chipOf(event)?.dataset.tokenIndex ?? -1);
+  const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: tokens.length - 1 }[event.key];
+  if (event.key === "Escape") hideTip();
+  if (at < 0 || (to === undefined && event.key !== "Enter" && event.key !== " ")) return;
+  event.preventDefault();
+  const wanted = to ?? at;
+  if (wanted < 0 || wanted >= tokens.length) return;
+  if (to === undefined) choose(wanted, true);
+  else {
+    box.children[at].tabIndex = -1;
+    box.children[wanted].tabIndex = 0;
+    box.children[wanted].focus();
+  }
+});
+
+const legend = element.querySelector(".legend-scale");
+const paintLegend = () => {
+  const parts = Array.from({ length: 21 }, (_, at) => colorAt(scale, at / 20));
+  legend.style.background = `linear-gradient(to right, ${parts.join(",")})`;
+};
+onTheme(() => {
+  paintLegend();
+  tokens.forEach((token, at) => paint(box.children[at], token));
+});
+
+paintLegend();
+watch("value", draw);
+watch("selected", markWanted);
+draw();

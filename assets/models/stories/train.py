@@ -1,0 +1,312 @@
+"""Train the `stories` model from scratch: python train.py --corpus FOLDER
+
+A byte-level BPE tokenizer and a GPT-2-architecture model of transformers' own classes. Runs on CUDA where
+there is one, else on the CPU; checkpoints every few minutes and resumes from them. The run is a function of
+its arguments: batch number n holds the same tokens whenever it is drawn.
+"""
+
+import argparse
+import ctypes
+import json
+import math
+import os
+import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from corpus import TokenStream, encode_chapters, read_books, split_chapters, train_tokenizer
+from muon import Muon
+from tqdm import tqdm
+from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides what the model becomes."""
+
+    seed: int = 20
+    vocabulary_size: int = 4096
+    context: int = 512
+    layers: int = 6
+    heads: int = 8
+    width: int = 256
+    steps: int = 3200
+    batch: int = 16  # sequences of `context` tokens a step
+    muon_learning_rate: float = 7e-3
+    adam_learning_rate: float = 4e-3
+    weight_decay: float = 0.1
+    warmup_steps: int = 100
+    decay_part: float = 0.4  # the last part of the steps, in which the learning rate falls to nothing
+    repeat_chance: float = 0.06  # sequences with a repeated passage: they reward induction heads
+
+
+def learning_rate_factor(step: int, recipe: Recipe) -> float:
+    """Warm up linearly, stay, then fall linearly to zero (Hägele et al. 2024)."""
+    decay_steps = int(recipe.steps * recipe.decay_part)
+    return min(1.0, (step + 1) / recipe.warmup_steps, (recipe.steps - step) / decay_steps)
+
+
+def draw_batch(stream: TokenStream, step: int, recipe: Recipe) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return inputs and labels, int64 [batch, context]; label -100 is not learned.
+
+    A sequence starts at a paragraph. A few hold a passage twice, half of them of random tokens, of which
+    only the second copy is learned: nothing but looking back at the first predicts it.
+    """
+    rng = np.random.default_rng([recipe.seed, step])
+    length = recipe.context + 1
+    last = len(stream.ids) - length
+    starts = rng.choice(stream.paragraph_starts, size=recipe.batch, p=stream.paragraph_chances)
+    rows = np.stack([stream.ids[(begin := min(start, last)) : begin + length] for start in starts]).astype(np.int64)
+    labels = rows.copy()
+    for row, label in zip(rows, labels, strict=True):
+        if rng.random() >= recipe.repeat_chance:
+            continue
+        if rng.random() < 0.5:
+            size = int(rng.integers(16, 129))
+            row[:] = np.resize(rng.integers(1, recipe.vocabulary_size, size=size), length)
+            label[:] = row
+            label[:size] = -100
+        else:
+            size = int(rng.integers(24, 161))
+            again = int(rng.integers(size, length - size))
+            row[again : again + size] = row[:size].copy()
+            label[:] = row
+    return torch.from_numpy(rows[:, :-1]), torch.from_numpy(labels[:, 1:])
+
+
+def build_model(recipe: Recipe) -> GPT2LMHeadModel:
+    """Build the untrained model; no dropout, since the corpus is seen only a few times."""
+    torch.manual_seed(recipe.seed)
+    return GPT2LMHeadModel(
+        GPT2Config(
+            vocab_size=recipe.vocabulary_size,
+            n_positions=recipe.context,
+            n_embd=recipe.width,
+            n_layer=recipe.layers,
+            n_head=recipe.heads,
+            resid_pdrop=0.0,
+            embd_pdrop=0.0,
+            attn_pdrop=0.0,
+            activation_function="gelu_pytorch_tanh",
+            bos_token_id=0,
+            eos_token_id=0,
+        )
+    )
+
+
+def build_optimizers(model: GPT2LMHeadModel, recipe: Recipe) -> list[torch.optim.Optimizer]:
+    """Return Muon for the matrices inside the blocks, AdamW for embeddings, biases and norms."""
+    blocks = [p for p in model.transformer.h.parameters() if p.ndim == 2]
+    ours = {id(p) for p in blocks}
+    rest = [p for p in model.parameters() if id(p) not in ours]
+    return [
+        Muon(blocks, lr=recipe.muon_learning_rate, weight_decay=recipe.weight_decay),
+        torch.optim.AdamW(rest, lr=recipe.adam_learning_rate, betas=(0.9, 0.98), weight_decay=0.0, fused=True),
+    ]
+
+
+def summed_loss(model: GPT2LMHeadModel, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Return the sum of the cross-entropy in nats over the labels that are not -100."""
+    device_type = inputs.device.type
+    # On CPUs whose matrix units lack bfloat16 tiles float32 is the faster of the two.
+    with torch.autocast(device_type, torch.bfloat16, enabled=device_type == "cuda"):
+        hidden = model.transformer(input_ids=inputs, use_cache=False).last_hidden_state
+        logits = model.lm_head(hidden.flatten(0, 1))
+    return F.cross_entropy(logits.float(), labels.flatten(), reduction="sum")
+
+
+class Gradients:
+    """Computes the gradient of a batch in pieces, on a CPU with one thread a core.
+
+    Each thread takes the next piece when it is done with one, so that a core which is busy with something else
+    holds the step up by a piece at most; PyTorch's own threads wait for each other after every operation.
+    """
+
+    def __init__(self, model: GPT2LMHeadModel, piece: int) -> None:
+        self.model = model
+        self.piece = piece
+        on_cpu = model.device.type == "cpu"
+        cores = sorted(os.sched_getaffinity(0)) if on_cpu else [0]
+        if on_cpu:
+            torch.set_num_threads(1)
+        self.pool = ThreadPoolExecutor(len(cores), initializer=torch.set_num_threads, initargs=(1,))
+        self.workers = len(cores)
+
+    def __call__(self, inputs: torch.Tensor, labels: torch.Tensor) -> float:
+        """Set the gradient of the mean loss over a batch, and return that loss in nats."""
+        parameters = list(self.model.parameters())
+        count = (labels != -100).sum().item()
+        pieces = iter(list(zip(inputs.split(self.piece), labels.split(self.piece), strict=True)))
+        lock = threading.Lock()
+
+        def work(_: int) -> tuple[list[torch.Tensor] | None, float]:
+            total, nats = None, 0.0
+            while True:
+                with lock:
+                    piece = next(pieces, None)
+                if piece is None:
+                    return total, nats
+                loss = summed_loss(self.model, *piece) / count
+                gradients = torch.autograd.grad(loss, parameters)
+                nats += loss.item()
+                if total is None:
+                    total = list(gradients)
+                else:
+                    torch._foreach_add_(total, gradients)
+
+        results = list(self.pool.map(work, range(self.workers)))
+        sums = [total for total, _ in results if total is not None]
+        for more in sums[1:]:
+            torch._foreach_add_(sums[0], more)
+        for parameter, gradient in zip(parameters, sums[0], strict=True):
+            parameter.grad = gradient
+        return sum(nats for _, nats in results)
+
+
+@torch.no_grad()
+def bits_per_character(
+    model: GPT2LMHeadModel, tokenizer: PreTrainedTokenizerFast, chapters: tuple[str, ...]
+) -> float:
+    """Return the held-out cross-entropy in bits a character.
+
+    Windows of the full context move on by half of it, so that from the second window on each token is
+    predicted from at least half a context. A chapter's first token has nothing before it and is not counted.
+    """
+    context = model.config.n_positions
+    device = model.device
+    nats, characters = 0.0, 0
+    for chapter in chapters:
+        ids = tokenizer(chapter, add_special_tokens=False)["input_ids"]
+        characters += len(chapter) - len(tokenizer.decode(ids[:1]))
+        done = 1
+        for begin in range(0, max(1, len(ids) - context // 2), context // 2):
+            window = torch.tensor([ids[begin : begin + context]], device=device)
+            log_probs = model(input_ids=window).logits[0].float().log_softmax(-1)
+            end = begin + window.shape[1]
+            targets = window[0, done - begin :]
+            rows = log_probs[done - begin - 1 : end - begin - 1]
+            nats -= rows.gather(1, targets[:, None]).sum().item()
+            done = end
+    return nats / math.log(2) / characters
+
+
+def keep_freed_memory() -> None:
+    """Tell glibc to reuse large blocks: returning them to the kernel costs a fifth of the speed on a CPU."""
+    try:
+        libc = ctypes.CDLL("libc.so.6")
+    except OSError:
+        return
+    trim_threshold, mmap_threshold = -1, -3  # names from malloc.h
+    libc.mallopt(mmap_threshold, 1 << 30)
+    libc.mallopt(trim_threshold, (1 << 31) - 1)
+
+
+class Checkpoint:
+    """The state of a run in one folder, replaced as a whole so that a crash leaves the last good one."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "checkpoint.pt"
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def load(self) -> dict | None:
+        return torch.load(self.path, weights_only=True) if self.path.exists() else None
+
+    def save(self, state: dict) -> None:
+        half = self.path.with_suffix(".half")
+        torch.save(state, half)
+        half.replace(self.path)
+
+
+def train(recipe: Recipe, corpus: Path, folder: Path) -> None:
+    """Train, or go on from the checkpoint in `folder`, and write the finished model there."""
+    split = split_chapters(read_books(corpus))
+    checkpoint = Checkpoint(folder)
+    tokenizer_folder = folder / "tokenizer"
+    if tokenizer_folder.exists():
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(tokenizer_folder)
+    else:
+        tokenizer = train_tokenizer([text for text, _ in split.train], recipe.vocabulary_size)
+        tokenizer.model_max_length = recipe.context
+        tokenizer.save_pretrained(tokenizer_folder)
+    stream = encode_chapters(tokenizer, split.train)
+    print(f"{len(stream.ids):,} training tokens, {len(split.held_out)} held-out chapters")
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model = build_model(recipe).to(device)
+    optimizers = build_optimizers(model, recipe)
+    gradients = Gradients(model, piece=recipe.batch if device.type == "cuda" else 2)
+    curve: list[dict[str, float]] = []
+    first_step, seconds = 0, 0.0
+    if state := checkpoint.load():
+        model.load_state_dict(state["model"])
+        for optimizer, optimizer_state in zip(optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(optimizer_state)
+        first_step, curve, seconds = state["step"], state["curve"], state["seconds"]
+
+    stopping = []
+    signal.signal(signal.SIGTERM, lambda *_: stopping.append(True))  # save, then end: nothing is lost
+    base_rates = [recipe.muon_learning_rate, recipe.adam_learning_rate]
+    started = last_saved = time.monotonic()
+    bar = tqdm(range(first_step, recipe.steps), initial=first_step, total=recipe.steps, mininterval=5)
+    smooth = None
+    for step in bar:
+        for optimizer, rate in zip(optimizers, base_rates, strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = rate * learning_rate_factor(step, recipe)
+        inputs, labels = draw_batch(stream, step, recipe)
+        value = gradients(inputs.to(device), labels.to(device))
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for optimizer in optimizers:
+            optimizer.step()
+        smooth = value if smooth is None else 0.98 * smooth + 0.02 * value
+        bar.set_postfix(loss=f"{smooth:.3f}")
+        if (step + 1) % 20 == 0:
+            curve.append({"step": step + 1, "train_nats": smooth})
+        if (step + 1) % 500 == 0:
+            curve[-1]["held_out_bits"] = bits_per_character(model, tokenizer, split.held_out[::8])
+            tqdm.write(f"step {step + 1}: {curve[-1]['held_out_bits']:.4f} bits a character")
+        if stopping or time.monotonic() - last_saved > 180 or step + 1 == recipe.steps:
+            elapsed = seconds + time.monotonic() - started
+            states = [optimizer.state_dict() for optimizer in optimizers]
+            checkpoint.save(
+                {"model": model.state_dict(), "optimizers": states, "step": step + 1, "curve": curve, "seconds": elapsed}
+            )
+            last_saved = time.monotonic()
+        if stopping:
+            return
+
+    save_model(model, tokenizer, folder / "model")
+    log = {"recipe": asdict(recipe), "curve": curve, "seconds": seconds + time.monotonic() - started}
+    (folder / "log.json").write_text(json.dumps(log))
+
+
+def save_model(model: GPT2LMHeadModel, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
+    """Write bfloat16 safetensors in shards below 10 MB, and the tokenizer."""
+    # Inputs longer than this are cut by whoever loads it with transformers' defaults.
+    model.generation_config.pad_token_id = 0
+    model.to(torch.bfloat16).save_pretrained(folder, max_shard_size="9MB")
+    tokenizer.save_pretrained(folder)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--corpus", type=Path, required=True, help="folder with SOURCES.tsv and the books")
+    parser.add_argument("--folder", type=Path, default=HERE / ".build", help="checkpoints, and what comes out")
+    for name, default in asdict(Recipe()).items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
+    arguments = vars(parser.parse_args())
+    corpus, folder = arguments.pop("corpus"), arguments.pop("folder")
+    keep_freed_memory()
+    train(Recipe(**arguments), corpus, folder)
+
+
+if __name__ == "__main__":
+    main()

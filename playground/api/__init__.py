@@ -1,0 +1,1 @@
+"""The HTTP endpoints over the backend's protocol, as plain functions; the page registers them."""

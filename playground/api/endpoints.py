@@ -1,0 +1,182 @@
+"""The HTTP endpoints `/generate`, `/attention`, `/tokenize` and `/models`, called by name with gradio_client.
+
+Plain functions from plain values to JSON: gradio is not imported here. Parameter names are those of the Python
+interface; all but the text have defaults, and whatever comes is checked, since anybody can send anything.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from playground.backends.protocol import Backend
+from playground.records import (
+    AttentionKind,
+    BeamProgress,
+    GenerationRecord,
+    GenerationSettings,
+    PlaygroundError,
+    Step,
+    Token,
+)
+
+STREAM_INTERVAL_S = 0.07
+MOST_WEIGHTS = 2_000_000  # in one answer: 16 MB of JSON
+KINDS: tuple[AttentionKind, ...] = ("self", "encoder", "decoder", "cross")
+
+
+class Endpoints:
+    """The four endpoints over a backend. `error` is raised with the message of a PlaygroundError."""
+
+    def __init__(self, backend: Backend, error: type[Exception] = PlaygroundError) -> None:
+        self.backend = backend
+        self.error = error
+
+    def register(self, add: Callable[..., Any]) -> None:
+        """Add each endpoint with `add(function, api_name=...)`."""
+        add(self.generate, api_name="generate", concurrency_limit=4, concurrency_id="models")
+        add(self.attention, api_name="attention", concurrency_limit=4, concurrency_id="models")
+        add(self.tokenize, api_name="tokenize")
+        add(self.models, api_name="models")
+
+    def default_model(self, model: str | None) -> str:
+        """Return the name that was asked for, or the first there is."""
+        return self.backend.models()[0] if model is None else str(model)
+
+    def generate(
+        self,
+        prompt: str,
+        model: str | None = None,
+        strategy: str = "sample",
+        temperature: float = 0.8,
+        top_k: int = 40,
+        top_p: float = 1.0,
+        repetition_penalty: float = 1.0,
+        num_beams: int = 4,
+        length_penalty: float = 1.0,
+        early_stopping: bool = False,
+        max_new_tokens: int = 64,
+        stop: list[str] | None = None,
+        seed: int = 7,
+    ) -> Iterator[dict[str, Any]]:
+        """Continue `prompt`. Streams {"text", "new_tokens", "done": false} and last "done": true with all "tokens"."""
+        switch = threading.Event()
+        try:
+            settings = GenerationSettings(
+                strategy=strategy,  # type: ignore[arg-type]  checked by GenerationSettings
+                temperature=temperature,
+                top_k=top_k,
+                top_p=top_p,
+                repetition_penalty=repetition_penalty,
+                num_beams=num_beams,
+                length_penalty=length_penalty,
+                early_stopping=early_stopping,
+                max_new_tokens=max_new_tokens,
+                stop=tuple(stop or ()),
+                seed=seed,
+            )
+            text, steps = "", []
+            for events in self.backend.generate(
+                self.default_model(model), prompt, settings, switch, STREAM_INTERVAL_S
+            ):
+                new = [event for event in events if isinstance(event, Step)]
+                steps += new
+                text += "".join(step.token.text for step in new)
+                last = events[-1]
+                if isinstance(last, GenerationRecord):
+                    yield finished_message(last, new)
+                elif isinstance(last, BeamProgress):
+                    yield {"text": last.text, "new_tokens": [], "done": False}
+                else:
+                    yield {"text": text, "new_tokens": [describe_step(step) for step in new], "done": False}
+        except PlaygroundError as error:
+            raise self.error(str(error)) from None
+        finally:
+            switch.set()
+
+    def attention(
+        self,
+        text: str,
+        model: str | None = None,
+        layer: int = 0,
+        head: int | None = None,
+        kind: str = "self",
+    ) -> dict[str, Any]:
+        """Return {"tokens", "layer", "head", "kind", "weights"}: [query][key] of a head, or [head][query][key]."""
+        try:
+            name = self.default_model(model)
+            ids = tuple(token.id for token in self.backend.tokenize(name, text))
+            wanted_kind = checked_kind(kind)
+            wanted_layer = whole_number("layer", layer)
+            check_size(len(ids), 1 if head is not None else self.backend.spec(name).n_query_heads)
+            if head is None:
+                maps = self.backend.layer_maps(name, ids, wanted_layer, wanted_kind)
+            else:
+                maps = self.backend.head_map(name, ids, wanted_layer, whole_number("head", head), wanted_kind)
+        except PlaygroundError as error:
+            raise self.error(str(error)) from None
+        return {
+            "tokens": [describe_token(token) for token in maps.key_tokens],
+            "layer": layer,
+            "head": head,
+            "kind": kind,
+            "weights": np.round(maps.weights.astype(float), 6).tolist(),
+        }
+
+    def tokenize(self, text: str, model: str | None = None) -> dict[str, Any]:
+        """Return {"tokens": [{"id", "text", "label"}, ...]}; the texts joined give `text` back."""
+        try:
+            tokens = self.backend.tokenize(self.default_model(model), text)
+        except PlaygroundError as error:
+            raise self.error(str(error)) from None
+        return {"tokens": [describe_token(token) for token in tokens]}
+
+    def models(self) -> dict[str, Any]:
+        """Return {"models": names}, the default first."""
+        return {"models": list(self.backend.models())}
+
+
+def finished_message(record: GenerationRecord, new: list[Step]) -> dict[str, Any]:
+    """Return the last message of a run."""
+    return {
+        "text": record.text,
+        "new_tokens": [describe_step(step) for step in new],
+        "done": True,
+        "tokens": [describe_step(step) for step in record.steps],
+        "prompt_tokens": [describe_token(token) for token in record.prompt_tokens],
+        "finish_reason": record.finish_reason,
+    }
+
+
+def describe_token(token: Token) -> dict[str, Any]:
+    return {"id": token.id, "text": token.text, "label": token.label}
+
+
+def describe_step(step: Step) -> dict[str, Any]:
+    """Return a generated token with the probability that the model gave it, and its rank."""
+    return describe_token(step.token) | {"probability": step.chosen.raw_probability, "rank": step.rank}
+
+
+def whole_number(name: str, value: object) -> int:
+    """Return `value` where it is a whole number; the range is checked by who uses it."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise PlaygroundError(f"{name} must be a whole number, not {str(value)[:40]!r}.")
+    return value
+
+
+def checked_kind(kind: str) -> AttentionKind:
+    """Return `kind` where it is one of the kinds of attention."""
+    for known in KINDS:
+        if kind == known:
+            return known
+    raise PlaygroundError(f"kind must be one of {', '.join(KINDS)}, not {str(kind)[:40]!r}.")
+
+
+def check_size(n_tokens: int, n_heads: int) -> None:
+    """Refuse an answer of more than MOST_WEIGHTS weights."""
+    if n_tokens * n_tokens * n_heads > MOST_WEIGHTS:
+        raise PlaygroundError(
+            f"{n_heads} heads of {n_tokens} tokens are more weights than one answer carries: ask for one head, or "
+            f"for a text of at most {int((MOST_WEIGHTS / n_heads) ** 0.5)} tokens."
+        )

@@ -1,0 +1,79 @@
+"""The three components of our own: token chips, a chart that answers clicks, a sandboxed frame.
+
+Each is gradio's HTML component with markup from assets/html and behaviour from assets/js.
+"""
+
+import html
+
+import gradio as gr
+
+from playground.views.palette import ASSETS
+
+# The browser awaits these before a component's own script runs.
+SHARED_SCRIPT = '<script src="playground/page.js"></script>'
+PLOTLY_SCRIPT = SHARED_SCRIPT + '<script src="playground/plotly.js"></script>'
+
+
+def read_asset(path: str) -> str:
+    """Return a text file of assets/."""
+    return (ASSETS / path).read_text(encoding="utf-8")
+
+
+# Constants go into the text of templates and scripts: a component whose tab is opened after its value has changed
+# is given the changed properties only.
+def place_kept(path: str, hint: str, place: int) -> str:
+    """Return a template with its hint and with the height that is kept for it."""
+    return read_asset(path).replace("PLACE", str(place)).replace("HINT", html.escape(hint))
+
+
+def script_with_palette(path: str) -> str:
+    """Return a script with the colours of the palette."""
+    return read_asset(path).replace("PALETTE", read_asset("palette.json"))
+
+
+def build_token_chips(elem_id: str) -> gr.HTML:
+    """Build the text as chips: value = lines of JSON (views.tokens), selected = index of the selected token.
+
+    Fires `select` with {index}.
+    """
+    return gr.HTML(
+        value="",
+        selected=-1,
+        html_template=read_asset("html/tokens.html"),
+        js_on_load=script_with_palette("js/tokens.js"),
+        head=SHARED_SCRIPT,
+        apply_default_css=False,
+        elem_id=elem_id,
+        elem_classes=["token-chips"],
+    )
+
+
+def build_chart(elem_id: str, *, hint: str, place: int) -> gr.HTML:
+    """Build a chart: value = a plotly figure as JSON, highlight = JSON of what is selected in it.
+
+    Fires `select` with {index: [row, column], value}. `place` is the height in pixels that is kept for it, so
+    that nothing jumps when it comes; `hint` says what to do while it is empty.
+    """
+    return gr.HTML(
+        value="",
+        highlight="{}",
+        html_template=place_kept("html/chart.html", hint, place),
+        js_on_load=script_with_palette("js/chart.js"),
+        head=PLOTLY_SCRIPT,
+        apply_default_css=False,
+        elem_id=elem_id,
+        elem_classes=["chart-block"],
+    )
+
+
+def build_frame(elem_id: str, *, hint: str, place: int) -> gr.HTML:
+    """Build a sandboxed iframe: value = JSON of {page, height}."""
+    return gr.HTML(
+        value="",
+        html_template=place_kept("html/frame.html", hint, place),
+        js_on_load=read_asset("js/frame.js"),
+        head=SHARED_SCRIPT,
+        apply_default_css=False,
+        elem_id=elem_id,
+        elem_classes=["frame-block"],
+    )

@@ -1,0 +1,80 @@
+"""What one visitor has on the page: the text that is shown and what is selected in it.
+
+A session holds ids and choices; models, weights and attention stay with the backend.
+"""
+
+import threading
+from dataclasses import dataclass
+
+from playground.records import GenerationRecord, Step, Token
+
+
+@dataclass(frozen=True)
+class Session:
+    """The text on the page. Empty (`ids` without members) until something was generated or analysed."""
+
+    model: str = ""
+    ids: tuple[int, ...] = ()
+    tokens: tuple[Token, ...] = ()
+    steps: tuple[Step, ...] = ()  # one for each generated token, at the end of `ids`
+    selected: int = -1  # index of the selected token
+    layer: int = 0
+    head: int = 0
+
+    @property
+    def n_prompt(self) -> int:
+        """Tokens that were given, not generated."""
+        return len(self.ids) - len(self.steps)
+
+    @property
+    def query(self) -> int:
+        """The position that the model looked from when it chose the selected token.
+
+        A decoder chooses token t from position t - 1; nothing was looked from to choose the first token, so
+        the first token's own row is shown for it.
+        """
+        return max(0, self.selected - 1)
+
+    @property
+    def step(self) -> Step | None:
+        """The step that chose the selected token, where it was generated."""
+        at = self.selected - self.n_prompt
+        return self.steps[at] if 0 <= at < len(self.steps) else None
+
+
+def session_of(record: GenerationRecord, *, layer: int, head: int) -> Session:
+    """Return the session that shows a finished run, its last token selected."""
+    ids = record.ids
+    return Session(record.model, ids, record.tokens, record.steps, len(ids) - 1, layer, head)
+
+
+class Cancellations:
+    """One switch a visitor, to end the run that is going on."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._switches: dict[str, threading.Event] = {}
+
+    def begin(self, visitor: str) -> threading.Event:
+        """Return a new switch; a run of this visitor that is still going on is ended."""
+        switch = threading.Event()
+        with self._lock:
+            before = self._switches.pop(visitor, None)
+            self._switches[visitor] = switch
+        if before:
+            before.set()
+        return switch
+
+    def cancel(self, visitor: str) -> None:
+        """End this visitor's run; nothing happens where none is going on."""
+        with self._lock:
+            switch = self._switches.get(visitor)
+        if switch:
+            switch.set()
+
+    def end(self, visitor: str, switch: threading.Event) -> None:
+        """Forget a run that is over."""
+        switch.set()
+        with self._lock:
+            if self._switches.get(visitor) is switch:
+                del self._switches[visitor]

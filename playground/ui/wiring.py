@@ -1,0 +1,295 @@
+"""What happens on the page: a handler reads inputs by name, asks the backend, and hands records to views."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import gradio as gr
+
+from playground.backends.protocol import Backend
+from playground.records import BeamProgress, GenerationRecord, GenerationSettings, PlaygroundError, Step
+from playground.ui.controls.decoding import DecodingControls
+from playground.ui.session import Cancellations, Session, session_of
+from playground.ui.status import describe_run, status_line
+from playground.ui.tabs.attention import (
+    BERTVIZ_VIEW,
+    MAP_VIEW,
+    AttentionTab,
+    show_detail,
+    show_selection,
+    show_text,
+)
+from playground.ui.tabs.choices import ChoicesTab, show_choices
+from playground.views.tokens import prompt_lines, scored_lines, step_lines
+
+STREAM_INTERVAL_S = 0.07  # 14 messages a second: smooth to the eye; one a token would cost most of the speed
+
+PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+AT_ONCE: dict[str, Any] = {**PRIVATE, "queue": False}
+
+
+@dataclass(frozen=True)
+class TextPanel:
+    """Prompt, buttons, the text and its status."""
+
+    prompt: gr.Textbox
+    model: gr.Dropdown
+    room: gr.HTML
+    generate: gr.Button
+    stop: gr.Button
+    analyse: gr.Button
+    status: gr.HTML
+    tokens: gr.HTML
+
+
+class Wiring:
+    """Joins the components of the page to the backend."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        session: gr.State,
+        panel: TextPanel,
+        decoding: DecodingControls,
+        attention: AttentionTab,
+        choices: ChoicesTab,
+    ) -> None:
+        self.backend = backend
+        self.session = session
+        self.panel = panel
+        self.decoding = decoding
+        self.attention = attention
+        self.choices = choices
+        self.cancellations = Cancellations()
+
+    def wire(self, page: gr.Blocks) -> None:
+        """Attach every handler."""
+        self.wire_generation()
+        self.wire_selection()
+        panel = self.panel
+        panel.stop.click(self.on_stop, **AT_ONCE)
+        room_inputs = {"prompt": panel.prompt, "model": panel.model, "max_new_tokens": self.decoding.max_new_tokens}
+        gr.on(
+            [page.load, panel.prompt.change, panel.model.change, self.decoding.max_new_tokens.change],
+            self.on_room,
+            inputs_kwargs=room_inputs,
+            outputs=panel.room,
+            trigger_mode="always_last",
+            **AT_ONCE,
+        )
+
+    def wire_generation(self) -> None:
+        """Generate and Analyse, each followed by the instruments."""
+        panel, instruments = self.panel, [*self.attention.outputs(), *self.choices.outputs()]
+        inputs = {"prompt": panel.prompt, "model": panel.model, "session": self.session}
+        outputs = [panel.tokens, panel.status, panel.generate, panel.stop, self.session]
+        generated = gr.on(
+            [panel.generate.click, panel.prompt.submit],
+            self.on_generate,
+            inputs_kwargs={**inputs, **self.decoding.inputs()},
+            outputs=outputs,
+            concurrency_limit=4,
+            concurrency_id="models",
+            trigger_mode="once",
+            **PRIVATE,
+        )
+        analysed = panel.analyse.click(
+            self.on_analyse,
+            inputs_kwargs=inputs,
+            outputs=[panel.tokens, panel.status, self.session],
+            concurrency_limit=4,
+            concurrency_id="models",
+            **PRIVATE,
+        )
+        for event in (generated, analysed):
+            event.success(
+                self.on_text,
+                inputs_kwargs={"session": self.session, "view": self.attention.view},
+                outputs=[self.session, panel.tokens, panel.status, *instruments],
+                **PRIVATE,
+            )
+
+    def wire_selection(self) -> None:
+        """A token, a tile, a row, a layer or a head is selected anywhere: everything follows."""
+        attention = self.attention
+        followers = [self.session, self.panel.tokens, self.panel.status, *attention.outputs(), *self.choices.outputs()]
+        state = {"session": self.session, "view": attention.view}
+
+        def follow(trigger: Callable[..., Any], handler: Callable[..., Any], **more: Any) -> None:
+            trigger(handler, inputs_kwargs={**state, **more}, outputs=followers, **AT_ONCE)
+
+        follow(self.panel.tokens.select, self.on_token)
+        follow(attention.overview.select, self.on_tile)
+        follow(attention.map.select, self.on_map_row)
+        follow(attention.rows.select, self.on_head_row)
+        follow(attention.layer.input, self.on_head, layer=attention.layer, head=attention.head)
+        follow(attention.head.input, self.on_head, layer=attention.layer, head=attention.head)
+        attention.views.select(
+            self.on_view,
+            inputs_kwargs={"session": self.session},
+            outputs=[attention.view, attention.rows, attention.map, attention.bertviz_note, attention.bertviz],
+            **AT_ONCE,
+        )
+
+    def on_generate(
+        self, request: gr.Request, prompt: str, model: str, session: Session, **settings: Any
+    ) -> Iterator[dict[Any, Any]]:
+        """Stream a generation; what is there stays there when it is stopped or fails."""
+        panel = self.panel
+        idle = {panel.generate: gr.Button(interactive=True), panel.stop: gr.Button(interactive=False)}
+        visitor = str(request.session_hash)
+        switch = self.cancellations.begin(visitor)
+        try:
+            wanted = GenerationSettings(**settings)
+            lines = prompt_lines(self.backend.tokenize(model, prompt))
+            yield {
+                panel.status: status_line("Generating …", "busy"),
+                panel.generate: gr.Button(interactive=False),
+                panel.stop: gr.Button(interactive=True),
+            }
+            # The text on the page is replaced only when the model has begun: a prompt may be refused until then.
+            for events in self.backend.generate(model, prompt, wanted, switch, STREAM_INTERVAL_S):
+                lines += step_lines(event for event in events if isinstance(event, Step))
+                last = events[-1]
+                if isinstance(last, GenerationRecord):
+                    finished = session_of(last, layer=session.layer, head=session.head)
+                    yield {
+                        **idle,
+                        panel.tokens: gr.HTML(value=lines, selected=finished.selected),
+                        panel.status: status_line(describe_run(last)),
+                        self.session: finished,
+                    }
+                else:
+                    yield {panel.tokens: gr.HTML(value=lines, selected=-1), panel.status: progress_line(last)}
+        except PlaygroundError as error:
+            yield {**idle, panel.status: status_line(str(error), "error")}
+        finally:
+            self.cancellations.end(visitor, switch)
+
+    def on_stop(self, request: gr.Request) -> None:
+        """End this visitor's run within one token."""
+        self.cancellations.cancel(str(request.session_hash))
+
+    def on_analyse(self, prompt: str, model: str, session: Session) -> dict[Any, Any]:
+        """Take the prompt as it is for the text of the page."""
+        panel = self.panel
+        try:
+            tokens = self.backend.tokenize(model, prompt)
+            ids = tuple(token.id for token in tokens)
+            scores = self.backend.score(model, ids)
+        except PlaygroundError as error:
+            return {panel.status: status_line(str(error), "error")}
+        shown = Session(model, ids, tokens, (), len(ids) - 1, session.layer, session.head)
+        return {
+            panel.tokens: gr.HTML(value=scored_lines(scores, tokens), selected=shown.selected),
+            panel.status: status_line(f"{len(ids)} tokens, read without generating."),
+            self.session: shown,
+        }
+
+    def on_text(self, session: Session, view: str) -> dict[Any, Any]:
+        """Fill the instruments for the text that has just come, and the probabilities of its prompt."""
+        if not session.ids:
+            return {self.panel.status: gr.skip()}
+        try:
+            session = self.within_model(session)
+            scores = self.backend.score(session.model, session.ids)[: session.n_prompt]
+            shown = dict(zip(self.attention.outputs(), show_text(self.backend, session, view), strict=True))
+        except PlaygroundError as error:
+            return {self.panel.status: status_line(str(error), "error")}
+        lines = scored_lines(scores, session.tokens) + step_lines(session.steps)
+        shown |= dict(zip(self.choices.outputs(), show_choices(session), strict=True))
+        return {self.session: session, self.panel.tokens: gr.HTML(value=lines, selected=session.selected), **shown}
+
+    def within_model(self, session: Session) -> Session:
+        """Return the session with a layer and a head that its model has."""
+        spec = self.backend.spec(session.model)
+        layer, head = min(session.layer, spec.n_layers - 1), min(session.head, spec.n_query_heads - 1)
+        return replace(session, layer=layer, head=head)
+
+    def follow(self, session: Session, view: str) -> dict[Any, Any]:
+        """Return every instrument for a session in which something else is selected."""
+        if not session.ids:
+            return {self.session: session}
+        try:
+            shown = dict(zip(self.attention.outputs(), show_selection(self.backend, session, view), strict=True))
+        except PlaygroundError as error:
+            return {self.panel.status: status_line(str(error), "error")}
+        shown |= dict(zip(self.choices.outputs(), show_choices(session), strict=True))
+        return {self.session: session, self.panel.tokens: gr.HTML(selected=session.selected), **shown}
+
+    def on_token(self, session: Session, view: str, event: gr.EventData) -> dict[Any, Any]:
+        """A chip was selected."""
+        return self.follow(replace(session, selected=place_in(event, 0, len(session.ids))), view)
+
+    def on_map_row(self, session: Session, view: str, event: gr.EventData) -> dict[Any, Any]:
+        """A row of the map was clicked: the token that was chosen from there is selected."""
+        query = place_in(event, 0, len(session.ids))
+        return self.follow(replace(session, selected=min(query + 1, len(session.ids) - 1)), view)
+
+    def on_tile(self, session: Session, view: str, event: gr.EventData) -> dict[Any, Any]:
+        """A tile of the overview was clicked."""
+        spec = self.backend.spec(session.model)
+        layer, head = place_in(event, 0, spec.n_layers), place_in(event, 1, spec.n_query_heads)
+        return self.follow(replace(session, layer=layer, head=head), view)
+
+    def on_head_row(self, session: Session, view: str, event: gr.EventData) -> dict[Any, Any]:
+        """A row of "every head" was clicked."""
+        spec = self.backend.spec(session.model)
+        row = place_in(event, 0, spec.n_layers * spec.n_query_heads)
+        layer, head = divmod(row, spec.n_query_heads)
+        return self.follow(replace(session, layer=layer, head=head), view)
+
+    def on_head(self, session: Session, view: str, layer: int, head: int) -> dict[Any, Any]:
+        """A layer or a head was chosen from its list."""
+        return self.follow(replace(session, layer=int(layer), head=int(head)), view)
+
+    def on_view(self, session: Session, event: gr.SelectData) -> list[object]:
+        """Another of the detail views was opened: draw it."""
+        names = (MAP_VIEW, BERTVIZ_VIEW)
+        view = names[event.index if isinstance(event.index, int) and 0 <= event.index < len(names) else 0]
+        if not session.ids:
+            return [view, *(gr.skip() for _ in range(4))]
+        return [view, *show_detail(self.backend, self.within_model(session), view)]
+
+    def on_room(self, prompt: str, model: str, max_new_tokens: int) -> str:
+        """Say how much of the context prompt and output will take, before anything is cut."""
+        try:
+            spec = self.backend.spec(model)
+            n_prompt = len(self.backend.tokenize(model, prompt)) if prompt.strip() else 0
+        except PlaygroundError as error:
+            return status_line(str(error), "error")
+        return room_line(n_prompt, int(max_new_tokens), spec.context_length)
+
+
+def place_in(event: gr.EventData, axis: int, size: int) -> int:
+    """Return an index that the browser sent, kept in [0, size): it may be anything at all."""
+    index = getattr(event, "index", 0)
+    if isinstance(index, list | tuple):
+        index = index[axis] if axis < len(index) else 0
+    if isinstance(index, bool) or not isinstance(index, int):
+        index = 0
+    return max(0, min(index, size - 1))
+
+
+def progress_line(event: Any) -> str:
+    """Return what a run is doing."""
+    if isinstance(event, BeamProgress):
+        return status_line(f"Beam search, {event.step} tokens; the best beam at this moment: {event.text}", "busy")
+    return status_line(f"Generating … {event.index + 1} tokens", "busy")
+
+
+def room_line(n_prompt: int, n_new: int, context: int | None) -> str:
+    """Return how prompt and output fit the context."""
+    if context is None:
+        return status_line(f"{n_prompt} tokens")
+    left = context - n_prompt
+    if left <= 0:
+        return status_line(
+            f"The prompt has {n_prompt} tokens, the model reads {context}: shorten it by at least {1 - left}.", "error"
+        )
+    if n_new > left:
+        return status_line(
+            f"{n_prompt} + {n_new} tokens do not fit the {context} that the model reads: it will stop after {left} new.",
+            "busy",
+        )
+    return status_line(f"{n_prompt} + {n_new} of {context} tokens")

@@ -1,0 +1,1 @@
+"""Records drawn as plotly figures or HTML; knows neither torch nor gradio."""

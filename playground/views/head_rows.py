@@ -1,0 +1,67 @@
+"""Where every head of every layer looked from one position: a row a head, a column a token."""
+
+import plotly.graph_objects as go
+
+from playground.records import HeadRows
+from playground.views.figure import base_layout
+from playground.views.head_map import COMPACT_SCALE, compact_weights, token_axis
+from playground.views.labels import axis_labels, plain_label
+from playground.views.palette import colorscale
+
+ROW_PIXELS = 7
+
+
+def draw_head_rows(rows: HeadRows, *, compact: bool = False) -> go.Figure:
+    """Draw the weights from `rows.query` to every token before it, layers from top to bottom."""
+    n_layers, n_heads, n_keys = rows.weights.shape
+    weights = rows.weights.reshape(n_layers * n_heads, n_keys)
+    z = compact_weights(weights) if compact else weights
+    top = COMPACT_SCALE if compact else 1
+    names = [f"layer {layer} head {head}" for layer in range(n_layers) for head in range(n_heads)]
+    figure = go.Figure(
+        go.Heatmap(
+            z=z,
+            x=axis_labels(rows.key_tokens),
+            y=names,
+            zmin=0,
+            zmax=top,
+            colorscale=colorscale("attention"),
+            hovertemplate=None if compact else "%{y} looks at '%{x}': %{z:.2f}<extra></extra>",
+            hoverinfo="none" if compact else None,
+            showscale=False,
+            meta={"scale": "attention"},
+        ),
+        base_layout(
+            height=max(220, min(900, ROW_PIXELS * len(names)) + 90),
+            meta={
+                "hover": "rows",
+                "unit": top,
+                "queries": names,
+                "keys": [plain_label(token) for token in rows.key_tokens],
+            },
+            shapes=[
+                {
+                    "type": "line",
+                    "name": "grid",
+                    "xref": "paper",
+                    "x0": 0,
+                    "x1": 1,
+                    "y0": layer * n_heads - 0.5,
+                    "y1": layer * n_heads - 0.5,
+                    "line": {"width": 1.5, "color": "#d4d4dc"},
+                }
+                for layer in range(1, n_layers)
+            ],
+        ),
+    )
+    figure.update_xaxes(**token_axis(rows.key_tokens, most=32), side="top", tickangle=-60)
+    figure.update_yaxes(
+        type="category",
+        autorange="reversed",
+        tickvals=names[::n_heads],
+        ticktext=[f"layer {layer}" for layer in range(n_layers)],
+        ticklen=0,
+        showgrid=False,
+        automargin=True,
+    )
+    return figure

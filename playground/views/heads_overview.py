@@ -1,0 +1,76 @@
+"""All heads of all layers as one mosaic: one trace, whatever the number of heads and the length of the text."""
+
+import numpy as np
+import plotly.graph_objects as go
+
+from playground.records import AttentionSummary
+from playground.views.figure import base_layout
+from playground.views.palette import colorscale
+
+TILE_PIXELS = 56
+
+
+def draw_heads_overview(summary: AttentionSummary) -> go.Figure:
+    """Draw the tiles, layers from top to bottom and heads from left to right.
+
+    A cell's place is its head (or layer) number plus its place within the tile, from 0 to 1, so that a click
+    at (x, y) is on head floor(x) of layer floor(y).
+    """
+    n_layers, n_heads, rows, columns = summary.tiles.shape
+    mosaic = summary.tiles.transpose(0, 2, 1, 3).reshape(n_layers * rows, n_heads * columns)
+    figure = go.Figure(
+        go.Heatmap(
+            z=mosaic,
+            x0=0.5 / columns,
+            dx=1 / columns,
+            y0=0.5 / rows,
+            dy=1 / rows,
+            zmin=0,
+            zmax=255,
+            colorscale=colorscale("attention"),
+            showscale=False,
+            hoverinfo="none",
+            meta={"scale": "attention"},
+        ),
+        base_layout(
+            height=max(180, TILE_PIXELS * n_layers + 40),
+            margin={"l": 44, "r": 8, "t": 52, "b": 8},
+            meta={"hover": "tiles", "n_layers": n_layers, "n_heads": n_heads},
+            shapes=grid_lines(n_layers, n_heads),
+        ),
+    )
+    number_axis(figure.update_xaxes, n_heads, "head", side="top", range=[0, n_heads])
+    number_axis(figure.update_yaxes, n_layers, "layer", range=[n_layers, 0])
+    return figure
+
+
+def number_axis(update: object, count: int, title: str, **options: object) -> None:
+    """Label the middle of each tile with its number."""
+    every = max(1, -(-count // 24))  # at most 24 numbers, so that they never touch
+    numbers = list(range(0, count, every))
+    assert callable(update)
+    update(
+        title={"text": title, "standoff": 10},
+        tickvals=[number + 0.5 for number in numbers],
+        ticktext=[str(number) for number in numbers],
+        showgrid=False,
+        zeroline=False,
+        showline=False,
+        fixedrange=True,
+        **options,
+    )
+
+
+def grid_lines(n_layers: int, n_heads: int) -> list[dict[str, object]]:
+    """Return the lines between tiles; the page colours them by their name."""
+    line = {"type": "line", "name": "grid", "layer": "above", "line": {"width": 1.5, "color": "#d4d4dc"}}
+    across = [line | {"x0": 0, "x1": n_heads, "y0": layer, "y1": layer} for layer in range(n_layers + 1)]
+    down = [line | {"y0": 0, "y1": n_layers, "x0": head, "x1": head} for head in range(n_heads + 1)]
+    return across + down
+
+
+def tile_of(x: float, y: float, n_layers: int, n_heads: int) -> tuple[int, int]:
+    """Return (layer, head) of the tile at a place of the mosaic, kept inside it."""
+    layer = int(np.clip(np.floor(y), 0, n_layers - 1))
+    head = int(np.clip(np.floor(x), 0, n_heads - 1))
+    return layer, head

@@ -1,0 +1,131 @@
+"""One server and one browser for all browser tests; a fresh page for each, watched for errors and foreign hosts."""
+
+import json
+from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.chromium import launch
+from tests.server import running_app
+
+PATIENCE_MS = 60_000  # a shared machine of two cores may be busy; nothing here waits for a time to pass
+
+
+@pytest.fixture(scope="session")
+def address() -> Iterator[str]:
+    with running_app("--model", "stories") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = launch(playwright)
+        expect.set_options(timeout=PATIENCE_MS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser, address: str) -> Iterator[Callable[..., Page]]:
+    """Open pages that must stay without console errors and without a request to any other host."""
+    host = urlsplit(address).netloc
+    complaints: list[str] = []
+    contexts = []
+
+    def watch(page: Page) -> None:
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}"))
+        page.on("request", lambda request: check_host(request.url))
+
+    def check_host(url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("data", "blob", "about") and parts.netloc != host:
+            complaints.append(f"asked another host: {url}")
+
+    def opened(width: int = 1280, height: int = 900, theme: str = "light") -> Page:
+        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        watch(page)
+        page.goto(address)
+        expect(page.locator("#generate")).to_be_enabled()
+        expect(page.locator("#room")).to_contain_text("of 512 tokens")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def page(open_page: Callable[..., Page]) -> Page:
+    return open_page()
+
+
+def set_number(page: Page, elem_id: str, value: float) -> None:
+    """Type a number into a slider's or a number's box and leave it."""
+    box = page.locator(f"#{elem_id} input[type=number]")
+    box.fill(str(value))
+    box.press("Tab")
+
+
+def generate(page: Page, prompt: str, *, strategy: str = "Sample", length: int = 12) -> None:
+    """Generate with the given settings, and wait until the instruments show the result."""
+    page.locator("#strategy").get_by_text(strategy, exact=True).click()
+    set_number(page, "max-new-tokens", length)
+    page.locator("#prompt textarea").fill(prompt)
+    page.locator("#generate").click()
+    expect(page.locator("#status")).to_contain_text("ended because")
+    wait_for_maps(page)
+
+
+def wait_for_maps(page: Page) -> None:
+    """Wait until the maps are drawn for as many tokens as there are chips."""
+    page.wait_for_function(
+        """() => {
+            const plot = document.querySelector("#head-map .chart-plot");
+            const chips = document.querySelectorAll("#tokens [data-token-index]").length;
+            return plot?.data && chips > 0 && plot.data[0].x.length === chips;
+        }"""
+    )
+
+
+def joined_chips(page: Page) -> str:
+    """Return the text of all chips, joined."""
+    return page.locator("#tokens .chips").evaluate("box => [...box.children].map(chip => chip.textContent).join('')")
+
+
+def chip_count(page: Page) -> int:
+    return page.locator("#tokens [data-token-index]").count()
+
+
+def figure(page: Page, elem_id: str) -> dict:
+    """Return a chart as plotly drew it: its layout, and the first trace without its numbers."""
+    return page.locator(f"#{elem_id} .chart-plot").evaluate(
+        "plot => JSON.parse(JSON.stringify({layout: plot.layout, x: plot.data[0].x, y: plot.data[0].y}))"
+    )
+
+
+def marked(page: Page, elem_id: str) -> dict:
+    """Return the frame around what is selected in a chart."""
+    shapes = [shape for shape in figure(page, elem_id)["layout"]["shapes"] if shape.get("name") == "selected"]
+    assert len(shapes) == 1, json.dumps(shapes)
+    return shapes[0]
+
+
+def wait_for_mark(page: Page, elem_id: str, **wanted: float) -> None:
+    """Wait until the frame of a chart stands where it should."""
+    page.wait_for_function(
+        """([id, wanted]) => {
+            const shapes = document.querySelector(`#${id} .chart-plot`)?.layout?.shapes || [];
+            const mark = shapes.find((shape) => shape.name === "selected");
+            return mark && Object.entries(wanted).every(([name, value]) => mark[name] === value);
+        }""",
+        arg=[elem_id, wanted],
+    )

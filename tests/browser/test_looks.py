@@ -1,0 +1,56 @@
+"""Sizes and themes: nothing overflows, the theme reaches every part."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import generate
+
+
+@pytest.mark.parametrize("width", [360, 719, 1280, 1920])
+def test_nothing_overflows(open_page: Callable[..., Page], width: int) -> None:
+    page = open_page(width=width, height=800)
+    if width < 720:
+        expect(page.locator("#strategy")).to_be_hidden()  # the settings start folded
+        page.get_by_role("button", name="Model and settings").click()
+    generate(page, "Once upon a time", length=40)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for selector in ("#prompt", "#generate", "#strategy", "#tokens", "#heads-overview", "#head-map"):
+        box = page.locator(selector).bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width + 0.5
+
+
+def test_the_text_stays_in_sight(page: Page) -> None:
+    generate(page, "Once upon a time", length=40)
+    page.locator("#head-rows").scroll_into_view_if_needed()
+    page.mouse.move(640, 800)
+    page.mouse.wheel(0, 600)
+    page.wait_for_function("window.scrollY > 300")
+    box = page.locator("#tokens").bounding_box()
+    assert box is not None
+    assert 0 <= box["y"] < 200
+
+
+def test_the_theme_button_reaches_text_and_charts(page: Page) -> None:
+    generate(page, "Once upon a time", length=4)
+    look = """() => [
+        getComputedStyle(document.querySelector('#panel-text')).backgroundColor,
+        document.querySelector('#head-map .chart-plot').layout.font.color,
+        document.querySelector('#heads-overview .chart-plot').data[0].colorscale[0][1],
+    ]"""
+    light = page.evaluate(look)
+    page.get_by_role("button", name="Change between light and dark").click()
+    page.wait_for_function("document.body.classList.contains('dark')")
+    page.wait_for_function(
+        "old => document.querySelector('#heads-overview .chart-plot').data[0].colorscale[0][1] !== old", arg=light[2]
+    )
+    dark = page.evaluate(look)
+    assert all(before != after for before, after in zip(light, dark, strict=True))
+
+
+def test_a_dark_system_gets_a_dark_page(open_page: Callable[..., Page]) -> None:
+    page = open_page(theme="dark")
+    expect(page.locator("body")).to_have_class("dark")

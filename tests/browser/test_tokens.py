@@ -1,0 +1,124 @@
+"""The text as chips: exact, coloured, reachable with mouse and keyboard, joined with the step and the maps."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+import playground
+from tests.browser.conftest import figure, generate, joined_chips, wait_for_maps, wait_for_mark
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The fox 🦊 said 你好.",
+        "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>",
+        "two  spaces\ttab\nline\n\nparagraph ",
+        "שלום עולם a\u0301e\u0301",
+        "a\x00b & &lt; ${1+1} {{value}}",
+    ],
+)
+def test_chips_joined_give_the_text_back(page: Page, text: str) -> None:
+    # A control character cannot be typed; a page or a paste may still bring it, so it is set as a script would.
+    page.locator("#prompt textarea").evaluate(
+        "(box, text) => { box.value = text; box.dispatchEvent(new Event('input', {bubbles: true})); }", text
+    )
+    page.locator("#analyse").click()
+    expect(page.locator("#status")).to_contain_text("read without generating")
+    wait_for_maps(page)
+    assert joined_chips(page) == text
+    assert page.evaluate("window.hacked") is None
+
+
+def test_part_of_a_character_shows_its_bytes(page: Page) -> None:
+    page.locator("#prompt textarea").fill("你")
+    page.locator("#analyse").click()
+    expect(page.locator("#tokens .chip-partial").first).to_be_visible()
+    signs = page.locator("#tokens .chip-sign").evaluate_all("signs => signs.map(sign => sign.dataset.sign)")
+    shown = re.findall("[0-9A-F]{2}", "".join(signs))
+    assert bytes.fromhex("".join(shown)).decode() == "你"
+
+
+def test_hover_tells_token_id_probability_and_rank(page: Page) -> None:
+    run = playground.load("stories").generate("Once upon a time", max_new_tokens=6)
+    generate(page, "Once upon a time", length=6)
+    step = run.steps[2]
+    page.locator(f"#tokens [data-token-index='{len(run.prompt_ids) + 2}']").hover()
+    tip = page.locator(".playground-tip")
+    expect(tip).to_contain_text(f"id {step.chosen.id}")
+    expect(tip).to_contain_text(f"rank {step.rank}")
+    expect(tip).to_contain_text("probability")
+    expect(tip).to_contain_text("written by the model")
+
+
+def test_a_click_selects_the_step_and_draws_its_candidates(page: Page) -> None:
+    run = playground.load("stories").generate("Once upon a time", max_new_tokens=6)
+    generate(page, "Once upon a time", length=6)
+    chip = page.locator(f"#tokens [data-token-index='{len(run.prompt_ids) + 1}']")
+    chip.click()
+    expect(chip).to_have_class(re.compile("chip-selected"))
+    page.get_by_role("tab", name="Choices").click()
+    expect(page.locator("#step .main-svg").first).to_be_visible()
+    expect(page.locator("#panel-choices")).to_contain_text("Step 2")
+    bars = page.locator("#step .chart-plot").evaluate("plot => plot.data.map(trace => [...trace.x])")
+    shown = run.steps[1].candidates[: len(bars[0])]
+    assert bars[0] == pytest.approx([100 * candidate.raw_probability for candidate in shown], rel=1e-3, abs=1e-4)
+    assert bars[1] == pytest.approx([100 * candidate.probability for candidate in shown], rel=1e-3, abs=1e-4)
+
+
+def test_a_selected_token_marks_the_row_it_was_chosen_from(page: Page) -> None:
+    generate(page, "Once upon a time", length=6)
+    page.locator("#tokens [data-token-index='6']").click()
+    wait_for_mark(page, "head-map", y0=4.5, y1=5.5)  # token 6 was chosen while the model stood at token 5
+    expect(page.locator("#panel-head")).to_contain_text("(token 6) it stood at")
+    expect(page.locator("#panel-head")).to_contain_text("(token 5)")
+    rows = figure(page, "head-rows")
+    assert len(rows["y"]) == 48
+    page.locator("#tokens [data-token-index='3']").click()
+    wait_for_mark(page, "head-map", y0=1.5, y1=2.5)
+
+
+def test_the_keyboard_moves_and_selects(page: Page) -> None:
+    generate(page, "Once upon a time", length=6)
+    page.locator("#tokens [data-token-index='2']").click()
+    wait_for_mark(page, "head-map", y0=0.5)
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#tokens [data-token-index='4']")).to_be_focused()
+    expect(page.locator(".playground-tip")).to_be_visible()
+    page.keyboard.press("Enter")
+    wait_for_mark(page, "head-map", y0=2.5)
+    page.keyboard.press("Home")
+    expect(page.locator("#tokens [data-token-index='0']")).to_be_focused()
+
+
+def test_tab_reaches_prompt_buttons_and_text(page: Page) -> None:
+    generate(page, "Once upon a time", length=3)
+    page.locator("#prompt textarea").focus()
+    reached = set()
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        reached.add(
+            page.evaluate("document.activeElement.closest('[data-token-index]') ? 'chip' : document.activeElement.id")
+        )
+    assert {"generate", "analyse", "dice", "chip"} <= reached
+
+
+def test_colours_follow_the_probability(open_page: Callable[..., Page]) -> None:
+    for theme in ("light", "dark"):
+        page = open_page(theme=theme)
+        generate(page, "Once upon a time", length=30)
+        colours = page.locator("#tokens .chip").evaluate_all(
+            "chips => chips.slice(1).map(chip => [chip.getAttribute('aria-label'), chip.style.backgroundColor])"
+        )
+        found = [
+            (float(match[1]), tuple(map(int, re.findall(r"\d+", colour))))
+            for label, colour in colours
+            if (match := re.search(r"probability ([\d.e-]+) %", label))
+        ]
+        low, high = min(found), max(found)
+        assert low[0] < 10 < high[0]
+        assert low[1][0] > low[1][2], "unlikely is orange: more red than blue"
+        assert high[0] < 50 or high[1][2] > high[1][0], "likely is blue"
