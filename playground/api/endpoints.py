@@ -109,7 +109,9 @@ class Endpoints:
             ids = tuple(token.id for token in self.backend.tokenize(name, text))
             wanted_kind = checked_kind(kind)
             wanted_layer = whole_number("layer", layer)
-            check_size(len(ids), 1 if head is not None else self.backend.spec(name).n_query_heads)
+            spec = self.backend.spec(name)
+            if spec.context_length is None or len(ids) <= spec.context_length:  # else the backend says so
+                check_size(len(ids), 1 if head is not None else spec.n_query_heads)
             if head is None:
                 maps = self.backend.layer_maps(name, ids, wanted_layer, wanted_kind)
             else:

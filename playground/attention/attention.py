@@ -1,0 +1,182 @@
+"""Where every head looked, of one text."""
+
+import math
+import operator
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from playground.attention.capture import Capture
+from playground.attention.layers import CapturedLayers, Layers
+from playground.attention.weights import compute_scores, per_query_head, weights_of
+from playground.records import (
+    AttentionKind,
+    AttentionSummary,
+    HeadMap,
+    HeadRows,
+    LayerMaps,
+    PlaygroundError,
+    QueryKeyRow,
+    Token,
+    TokenScore,
+)
+
+# Which text a kind's queries and keys are tokens of
+_SIDES: dict[AttentionKind, tuple[str, str]] = {
+    "self": ("source", "source"),
+    "encoder": ("source", "source"),
+    "decoder": ("target", "target"),
+    "cross": ("target", "source"),
+}
+
+
+class Attention:
+    """The attention of one forward pass. Layers, heads and queries count from 0.
+
+    Whatever is out of range, or of a kind that the model does not have, raises PlaygroundError.
+    """
+
+    def __init__(self, capture: Capture, tokens: tuple[Token, ...], target_tokens: tuple[Token, ...] = ()) -> None:
+        self._capture = capture
+        self.tokens = tokens
+        self.target_tokens = target_tokens  # of an encoder-decoder: what its decoder read, the start token first
+
+    @property
+    def kinds(self) -> tuple[AttentionKind, ...]:
+        """The kinds of attention that there are: "self", or "encoder", "decoder" and "cross"."""
+        return tuple(self._capture.layers)
+
+    @property
+    def n_layers(self) -> int:
+        """Layers with attention; of an encoder-decoder, of the side that has more."""
+        return max(layers.n_layers for layers in self._capture.layers.values())
+
+    @property
+    def n_heads(self) -> int:
+        """Query heads a layer."""
+        return max(layers.n_heads for layers in self._capture.layers.values())
+
+    @property
+    def n_bytes(self) -> int:
+        """Memory that is held, in bytes."""
+        return sum(layers.n_bytes for layers in self._capture.layers.values())
+
+    @cached_property
+    def scores(self) -> tuple[TokenScore, ...]:
+        """The probability and rank that the model gave each token; None where it predicts none from those before."""
+        log_probs, ranks = self._capture.log_probs, self._capture.ranks
+        if log_probs is None or ranks is None:
+            return tuple(TokenScore(token, None, None) for token in self.tokens)
+        rest = zip(self.tokens[1:], log_probs, ranks, strict=True)
+        return (
+            TokenScore(self.tokens[0], None, None),
+            *(TokenScore(token, math.exp(log_prob), rank) for token, log_prob, rank in rest),
+        )
+
+    def query_tokens(self, kind: AttentionKind = "self") -> tuple[Token, ...]:
+        """Return the tokens that look: the rows of a map."""
+        self._layers(kind)
+        return self.tokens if _SIDES[kind][0] == "source" else self.target_tokens
+
+    def key_tokens(self, kind: AttentionKind = "self") -> tuple[Token, ...]:
+        """Return the tokens that are looked at: the columns of a map."""
+        self._layers(kind)
+        return self.tokens if _SIDES[kind][1] == "source" else self.target_tokens
+
+    def weights(self, layer: int, head: int | None = None, kind: AttentionKind = "self") -> np.ndarray:
+        """Return float32 [query, key] of one head, or [head, query, key] of all heads of the layer."""
+        layers = self._layers(kind)
+        layer = check_place("layer", layer, layers.n_layers)
+        if head is None:
+            return layers.weights(layer).numpy()
+        return layers.weights(layer, _one("head", head, layers.n_heads)).numpy()[0]
+
+    def head_map(self, layer: int, head: int, kind: AttentionKind = "self") -> HeadMap:
+        """Return the weights of one head with the tokens of its rows and columns."""
+        weights = self.weights(layer, check_place("head", head, self._layers(kind).n_heads), kind)
+        return HeadMap(kind, layer, head, weights, self.query_tokens(kind), self.key_tokens(kind))
+
+    def layer_maps(self, layer: int, kind: AttentionKind = "self") -> LayerMaps:
+        """Return the weights of all heads of one layer with the tokens of rows and columns."""
+        return LayerMaps(kind, layer, self.weights(layer, kind=kind), self.query_tokens(kind), self.key_tokens(kind))
+
+    def rows(self, query: int, kind: AttentionKind = "self") -> HeadRows:
+        """Return where every head of every layer looked from one position."""
+        layers, query_tokens, key_tokens = self._layers(kind), self.query_tokens(kind), self.key_tokens(kind)
+        queries = _one("query", query, len(query_tokens))
+        weights = np.zeros((layers.n_layers, layers.n_heads, len(key_tokens)), dtype=np.float32)
+        for layer in range(layers.n_layers):
+            row = layers.weights(layer, queries=queries)[:, 0].numpy()  # (head, key)
+            weights[layer, : len(row)] = row
+        return HeadRows(kind, query, weights, query_tokens, key_tokens)
+
+    def summary(self, kind: AttentionKind = "self", max_tile: int = 48) -> AttentionSummary:
+        """Return all heads as tiles of at most `max_tile` x `max_tile`: each cell the maximum of a block of weights."""
+        layers, query_tokens, key_tokens = self._layers(kind), self.query_tokens(kind), self.key_tokens(kind)
+        block = (math.ceil(len(query_tokens) / max_tile), math.ceil(len(key_tokens) / max_tile))
+        n_rows, n_columns = math.ceil(len(query_tokens) / block[0]), math.ceil(len(key_tokens) / block[1])
+        tiles = np.zeros((layers.n_layers, layers.n_heads, n_rows, n_columns), dtype=np.uint8)
+        for layer in range(layers.n_layers):  # one layer's weights in memory at a time
+            weights = layers.weights(layer)  # (head, query, key)
+            maxima = torch.nn.functional.max_pool2d(weights, block, ceil_mode=True)  # (head, row, column)
+            tiles[layer, : len(maxima)] = maxima.mul(255).round_().clamp_(0, 255).to(torch.uint8).numpy()
+        return AttentionSummary(kind, tiles, query_tokens, key_tokens)
+
+    def query_key(self, layer: int, head: int, query: int, kind: AttentionKind = "self") -> QueryKeyRow:
+        """Return how the weights of one row came about, from q and k to what the head passes on.
+
+        Raises PlaygroundError, too, for the few architectures that give weights only.
+        """
+        layers, query_tokens = self._layers(kind), self.query_tokens(kind)
+        if not isinstance(layers, CapturedLayers):
+            raise PlaygroundError("This architecture gives attention weights only, not its queries and keys.")
+        call = layers.calls[check_place("layer", layer, layers.n_layers)]
+        heads, queries = _one("head", head, layers.n_heads), _one("query", query, len(query_tokens))
+        with torch.inference_mode():
+            scores = compute_scores(call, heads, queries)
+            weights = weights_of(call, scores, heads)[0, 0]  # (key,)
+            keys, values = (per_query_head(states, layers.n_heads)[head].float() for states in (call.key, call.value))
+            hidden = scores.masked <= torch.finfo(torch.float32).min / 2
+            masked = scores.masked.masked_fill(hidden, -torch.inf)
+            arrays = [call.query[0, head, query].float(), keys, scores.raw[0, 0], scores.scaled[0, 0], masked[0, 0]]
+            arrays += [weights, values, weights @ values]
+            q, k, raw, scaled, masked_row, row, v, output = (array.cpu().numpy() for array in arrays)
+        return QueryKeyRow(
+            kind=kind,
+            layer=layer,
+            head=head,
+            query=query,
+            q=q,
+            k=k,
+            raw=raw,
+            scaled=scaled,
+            masked=masked_row,
+            weights=row,
+            v=v,
+            output=output,
+            query_token=query_tokens[query],
+            key_tokens=self.key_tokens(kind),
+        )
+
+    def _layers(self, kind: AttentionKind) -> Layers:
+        if kind not in self._capture.layers:
+            kinds = " or ".join(self.kinds)
+            raise PlaygroundError(f"There is no attention of the kind {str(kind)[:40]!r} here; there is: {kinds}.")
+        return self._capture.layers[kind]
+
+
+def check_place(name: str, value: object, size: int) -> int:
+    """Return `value` if it counts one of `size` things from 0, else raise PlaygroundError with the range."""
+    try:
+        place = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        place = -1
+    if isinstance(value, bool) or not 0 <= place < size:
+        raise PlaygroundError(f"{name} must be a whole number from 0 to {size - 1}, not {str(value)[:40]}.")
+    return place
+
+
+def _one(name: str, value: int, size: int) -> slice:
+    place = check_place(name, value, size)
+    return slice(place, place + 1)

@@ -1,0 +1,167 @@
+"""One attention function of ours, registered with transformers, that serves nearly every architecture.
+
+While nobody looks it hands over to torch's fused attention (sdpa). While a capture is active in this context it
+also keeps queries, keys, values and whatever else the weights are made of; those are computed later, for the
+layers and heads that are asked for, so memory holds no layer's weights but the one on screen.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import eager_mask, sdpa_mask
+
+NAME = "playground"
+EAGER_NAME = "playground_eager"  # for models that cannot use sdpa
+
+
+@dataclass(frozen=True, eq=False)
+class AttentionCall:
+    """What one attention module was called with, after rotary embedding; batch of one."""
+
+    module: nn.Module
+    query: torch.Tensor  # (1, query head, query, d_head)
+    key: torch.Tensor  # (1, key head, key, d_head)
+    value: torch.Tensor  # (1, key head, key, d_value)
+    mask: torch.Tensor | None  # bool (True = may look) or added to the scores  # (1, 1 or head, query, key)
+    scaling: float
+    is_causal: bool  # where there is no mask: each query sees the keys up to its own place
+    softcap: float | None  # Gemma 2: scores are squeezed to +-softcap
+    sinks: torch.Tensor | None  # gpt-oss: one more score a head, to nowhere  # (head,)
+    position_bias: torch.Tensor | None  # T5: added to the scores  # (1, head, query, key)
+
+
+# A ContextVar, so that a capture in one thread sees nothing of a generation in another
+_calls: ContextVar[list[AttentionCall] | None] = ContextVar("attention_calls", default=None)
+
+
+def install(model: Any) -> bool:
+    """Switch a transformers model to our attention; return False where its architecture ignores the interface."""
+    if not model._can_set_attn_implementation():
+        return False
+    model.set_attn_implementation(NAME if model._supports_sdpa else EAGER_NAME)
+    return True
+
+
+def is_installed(model: Any) -> bool:
+    """Return whether `model` calls our attention function."""
+    return model.config.get_text_config()._attn_implementation in (NAME, EAGER_NAME)
+
+
+@contextmanager
+def capture_calls() -> Iterator[list[AttentionCall]]:
+    """Gather the attention calls of the forward passes in this context, in the order in which they happen."""
+    calls: list[AttentionCall] = []
+    token = _calls.set(calls)
+    try:
+        yield calls
+    finally:
+        _calls.reset(token)
+
+
+def attend(
+    module: nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    **kwargs: Any,
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """The attention function that models call; output as of transformers' own."""
+    if (calls := _calls.get()) is not None:
+        calls.append(_keep(module, query, key, value, attention_mask, kwargs))
+    # sdpa refuses a softcap and would ignore sinks
+    if kwargs.get("softcap") is not None or kwargs.get("s_aux") is not None:
+        return _attend_eagerly(module, query, key, value, attention_mask, **kwargs)
+    return sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
+
+
+def attend_eager(
+    module: nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    **kwargs: Any,
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """The same, for models that cannot use sdpa."""
+    if (calls := _calls.get()) is not None:
+        calls.append(_keep(module, query, key, value, attention_mask, kwargs))
+    return _attend_eagerly(module, query, key, value, attention_mask, **kwargs)
+
+
+def causal_mask(n_queries: int, n_keys: int, device: torch.device) -> torch.Tensor:
+    """Return where sdpa's is_causal lets a query look: at keys up to its own place  # bool (query, key)."""
+    return torch.ones(n_queries, n_keys, dtype=torch.bool, device=device).tril()
+
+
+def additive(mask: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """Return a mask as what is added to the scores: 0 where a query may look, the lowest number elsewhere."""
+    if mask.dtype != torch.bool:
+        return mask
+    return torch.where(mask, 0.0, torch.finfo(dtype).min).to(dtype)
+
+
+def _attend_eagerly(
+    module: nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    **kwargs: Any,
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Call the eager function of the model's own file, with the mask in the form that it expects."""
+    if attention_mask is not None:
+        attention_mask = additive(attention_mask, query.dtype)
+    elif _is_causal(module, query, kwargs):
+        attention_mask = additive(causal_mask(query.shape[2], key.shape[2], query.device), query.dtype)[None, None]
+    return _eager_function(module)(module, query, key, value, attention_mask, **kwargs)
+
+
+def _eager_function(module: nn.Module) -> Callable[..., tuple[torch.Tensor, torch.Tensor | None]]:
+    for parent in type(module).__mro__:
+        if (found := getattr(sys.modules[parent.__module__], "eager_attention_forward", None)) is not None:
+            return found
+    raise NotImplementedError(f"{type(module).__name__} has no eager attention in its file.")
+
+
+def _is_causal(module: nn.Module, query: torch.Tensor, kwargs: dict[str, Any]) -> bool:
+    """Return what sdpa does where it is given no mask (see sdpa_attention_forward)."""
+    is_causal = kwargs.get("is_causal")
+    return bool(getattr(module, "is_causal", True) if is_causal is None else is_causal) and query.shape[2] > 1
+
+
+def _keep(
+    module: nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    mask: torch.Tensor | None,
+    kwargs: dict[str, Any],
+) -> AttentionCall:
+    scaling = kwargs.get("scaling")
+    return AttentionCall(
+        module=module,
+        query=query.detach(),
+        key=key.detach(),
+        value=value.detach(),
+        mask=mask,
+        scaling=float(scaling) if scaling is not None else query.shape[-1] ** -0.5,
+        is_causal=mask is None and _is_causal(module, query, kwargs),
+        softcap=kwargs.get("softcap"),
+        sinks=kwargs.get("s_aux"),
+        position_bias=kwargs.get("position_bias"),
+    )
+
+
+AttentionInterface.register(NAME, attend)
+AttentionInterface.register(EAGER_NAME, attend_eager)
+AttentionMaskInterface.register(NAME, sdpa_mask)
+AttentionMaskInterface.register(EAGER_NAME, eager_mask)

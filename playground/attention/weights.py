@@ -1,0 +1,71 @@
+"""From queries and keys to weights: softmax(q . k * scaling + bias + mask), in float32."""
+
+from dataclasses import dataclass
+
+import torch
+
+from playground.attention.interface import AttentionCall, additive, causal_mask
+
+ALL = slice(None)
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """The stages on the way to the weights  # float32 (head, query, key)."""
+
+    raw: torch.Tensor
+    scaled: torch.Tensor
+    masked: torch.Tensor  # the lowest float32 where a query may not look, as transformers adds it
+
+
+def compute_scores(call: AttentionCall, heads: slice = ALL, queries: slice = ALL) -> Scores:
+    """Return the scores of some heads and queries of one attention call."""
+    query = call.query[0, heads, queries].float()  # (head, query, d_head)
+    key = per_query_head(call.key, call.query.shape[1])[heads].float()  # (head, key, d_head)
+    raw = query @ key.transpose(-1, -2)  # (head, query, key)
+    scaled = raw * call.scaling
+    if call.softcap is not None:
+        scaled = call.softcap * torch.tanh(scaled / call.softcap)
+    if call.position_bias is not None:
+        scaled = scaled + _cut(call.position_bias, heads, queries, raw.shape[-1]).float()
+    mask = call.mask
+    if mask is None and call.is_causal:
+        mask = causal_mask(call.query.shape[2], raw.shape[-1], raw.device)[None, None]
+    if mask is None:
+        return Scores(raw, scaled, scaled)
+    return Scores(raw, scaled, scaled + additive(_cut(mask, heads, queries, raw.shape[-1]), torch.float32))
+
+
+def compute_weights(call: AttentionCall, heads: slice = ALL, queries: slice = ALL) -> torch.Tensor:
+    """Return the weights of some heads and queries of one attention call  # float32 (head, query, key).
+
+    Rows sum to 1, but for models with attention sinks: what goes to the sink is not among the keys.
+    """
+    return _softmax(call, compute_scores(call, heads, queries).masked, heads)
+
+
+def weights_of(call: AttentionCall, scores: Scores, heads: slice) -> torch.Tensor:
+    """Return the weights that scores of `heads` become  # float32 (head, query, key)."""
+    return _softmax(call, scores.masked, heads)
+
+
+def per_query_head(states: torch.Tensor, n_query_heads: int) -> torch.Tensor:
+    """Return keys or values once for each query head: grouped-query attention shares each among several.
+
+    states: (1, key head, key, d_head)  -> (query head, key, d_head)
+    """
+    return states[0].repeat_interleave(n_query_heads // states.shape[1], dim=0)
+
+
+def _softmax(call: AttentionCall, masked: torch.Tensor, heads: slice) -> torch.Tensor:
+    if call.sinks is None:
+        return masked.softmax(dim=-1)
+    sinks = call.sinks.float().reshape(-1)[heads, None, None].expand(-1, masked.shape[1], 1)
+    return torch.cat([masked, sinks], dim=-1).softmax(dim=-1)[..., :-1]
+
+
+def _cut(mask: torch.Tensor, heads: slice, queries: slice, n_keys: int) -> torch.Tensor:
+    """Return the part of a mask or bias that concerns some heads and queries  # (head or 1, query or 1, key)."""
+    part = mask[0, ..., :n_keys]  # a mask may be as long as a cache that is not full
+    part = part[heads] if part.shape[0] > 1 else part
+    return part[:, queries] if part.shape[1] > 1 else part

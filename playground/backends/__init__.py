@@ -1,0 +1,1 @@
+"""What runs the models for the page and the HTTP endpoints."""

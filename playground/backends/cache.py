@@ -1,0 +1,52 @@
+"""The attention of the texts that were looked at last, so that clicking around does not run the model again."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+
+from playground.attention.attention import Attention
+
+DEFAULT_BYTES = 256 * 2**20
+
+
+class AttentionCache:
+    """Keeps what was used last, up to `max_bytes`; one that is too large alone is still given, but not kept.
+
+    Threads that ask for the same at once compute it once. What is computed for a key depends on the key alone,
+    so that visitors can share it without reading anything of each other's.
+    """
+
+    def __init__(self, max_bytes: int = DEFAULT_BYTES) -> None:
+        self._max_bytes = max_bytes
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[Hashable, Attention] = OrderedDict()
+        self._computing: dict[Hashable, threading.Lock] = {}
+
+    def get(self, key: Hashable, compute: Callable[[], Attention]) -> Attention:
+        """Return what is kept for `key`, else compute it."""
+        with self._lock:
+            if (found := self._find(key)) is not None:
+                return found
+            computing = self._computing.setdefault(key, threading.Lock())
+        with computing:
+            with self._lock:
+                if (found := self._find(key)) is not None:  # the thread before us has computed it
+                    return found
+            try:
+                attention = compute()
+                self._keep(key, attention)
+            finally:
+                with self._lock:
+                    self._computing.pop(key, None)
+            return attention
+
+    def _find(self, key: Hashable) -> Attention | None:
+        if key in self._kept:
+            self._kept.move_to_end(key)
+        return self._kept.get(key)
+
+    def _keep(self, key: Hashable, attention: Attention) -> None:
+        with self._lock:
+            self._kept[key] = attention
+            while sum(kept.n_bytes for kept in self._kept.values()) > self._max_bytes:
+                self._kept.popitem(last=False)

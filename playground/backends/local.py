@@ -1,0 +1,92 @@
+"""Runs the models in this process."""
+
+import threading
+from collections.abc import Iterator, Sequence
+
+from playground.attention.attention import Attention
+from playground.backends.cache import DEFAULT_BYTES, AttentionCache
+from playground.decoding.run import DecodingRun
+from playground.language_model import LanguageModel, load
+from playground.models.pool import ModelPool
+from playground.records import (
+    AttentionKind,
+    AttentionSummary,
+    GenerationEvent,
+    GenerationSettings,
+    HeadMap,
+    HeadRows,
+    LayerMaps,
+    ModelSpec,
+    Token,
+    TokenScore,
+)
+
+
+class LocalBackend:
+    """Implements Backend (protocol.py) over models that are loaded into this process when first asked for.
+
+    Safe to use from many threads; only the models in `names` can be had, the first is the default.
+    """
+
+    def __init__(
+        self, names: Sequence[str], device: str = "auto", dtype: str = "auto", cache_bytes: int = DEFAULT_BYTES
+    ) -> None:
+        self._pool: ModelPool[LanguageModel] = ModelPool(names, lambda name: load(name, device, dtype))
+        self._cache = AttentionCache(cache_bytes)
+
+    def models(self) -> tuple[str, ...]:
+        """Return the names that can be chosen, the default first."""
+        return self._pool.names
+
+    def spec(self, model: str) -> ModelSpec:
+        """Return what `model` is, loading it if need be."""
+        return self._pool.get(model).spec
+
+    def tokenize(self, model: str, text: str) -> tuple[Token, ...]:
+        """Return the tokens of `text`, as `generate` would see them."""
+        return self._pool.get(model).tokenize(text)
+
+    def generate(
+        self, model: str, prompt: str, settings: GenerationSettings, cancel: threading.Event, interval_s: float
+    ) -> Iterator[list[GenerationEvent]]:
+        """Decode, yielding what has gathered every `interval_s` seconds; the last event is the GenerationRecord.
+
+        The first event comes at once. Setting `cancel`, or closing the generator, ends the decoding within one token.
+        """
+        run = DecodingRun(self._pool.get(model).loaded, prompt, settings, cancel)
+        run.start()
+        try:
+            while not run.finished:
+                run.wait()
+                yield run.drain()
+                run.join(interval_s)
+        finally:
+            if not run.finished:
+                run.cancel()
+
+    def score(self, model: str, ids: tuple[int, ...]) -> tuple[TokenScore, ...]:
+        """Return the probability and rank that the model gave each token of a text."""
+        return self._attention(model, ids).scores
+
+    def attention_summary(self, model: str, ids: tuple[int, ...], kind: AttentionKind = "self") -> AttentionSummary:
+        """Return all heads of all layers as small tiles."""
+        return self._attention(model, ids).summary(kind)
+
+    def head_map(
+        self, model: str, ids: tuple[int, ...], layer: int, head: int, kind: AttentionKind = "self"
+    ) -> HeadMap:
+        """Return the weights of one head."""
+        return self._attention(model, ids).head_map(layer, head, kind)
+
+    def layer_maps(self, model: str, ids: tuple[int, ...], layer: int, kind: AttentionKind = "self") -> LayerMaps:
+        """Return the weights of all heads of one layer."""
+        return self._attention(model, ids).layer_maps(layer, kind)
+
+    def head_rows(self, model: str, ids: tuple[int, ...], query: int, kind: AttentionKind = "self") -> HeadRows:
+        """Return where every head looked from position `query`."""
+        return self._attention(model, ids).rows(query, kind)
+
+    def _attention(self, model: str, ids: tuple[int, ...]) -> Attention:
+        """Return the attention of a text; one forward pass serves the scores and every map of it."""
+        language_model = self._pool.get(model)
+        return self._cache.get((model, tuple(ids)), lambda: language_model.attention(tuple(ids)))

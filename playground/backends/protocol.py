@@ -1,0 +1,70 @@
+"""What the page and the HTTP endpoints can ask for: one method per user action."""
+
+import threading
+from collections.abc import Iterator
+from typing import Protocol, runtime_checkable
+
+from playground.records import (
+    AttentionKind,
+    AttentionSummary,
+    GenerationEvent,
+    GenerationSettings,
+    HeadMap,
+    HeadRows,
+    LayerMaps,
+    ModelSpec,
+    Token,
+    TokenScore,
+)
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """Runs models. Every method may raise PlaygroundError with a message fit for the page.
+
+    Texts that were generated are named by their token ids, since encoding a text anew need not give the ids
+    that it was generated as.
+    """
+
+    def models(self) -> tuple[str, ...]:
+        """Return the names that can be chosen, the default first."""
+        ...
+
+    def spec(self, model: str) -> ModelSpec:
+        """Return what `model` is, loading it if need be."""
+        ...
+
+    def tokenize(self, model: str, text: str) -> tuple[Token, ...]:
+        """Return the tokens of `text`, as `generate` would see them."""
+        ...
+
+    def generate(
+        self, model: str, prompt: str, settings: GenerationSettings, cancel: threading.Event, interval_s: float
+    ) -> Iterator[list[GenerationEvent]]:
+        """Decode, yielding what has gathered every `interval_s` seconds; the last event is the GenerationRecord.
+
+        Setting `cancel` ends the decoding within one token, and what is there comes as a record all the same.
+        """
+        ...
+
+    def score(self, model: str, ids: tuple[int, ...]) -> tuple[TokenScore, ...]:
+        """Return the probability and rank that the model gave each token of a text."""
+        ...
+
+    def attention_summary(self, model: str, ids: tuple[int, ...], kind: AttentionKind = "self") -> AttentionSummary:
+        """Return all heads of all layers as small tiles."""
+        ...
+
+    def head_map(
+        self, model: str, ids: tuple[int, ...], layer: int, head: int, kind: AttentionKind = "self"
+    ) -> HeadMap:
+        """Return the weights of one head."""
+        ...
+
+    def layer_maps(self, model: str, ids: tuple[int, ...], layer: int, kind: AttentionKind = "self") -> LayerMaps:
+        """Return the weights of all heads of one layer."""
+        ...
+
+    def head_rows(self, model: str, ids: tuple[int, ...], query: int, kind: AttentionKind = "self") -> HeadRows:
+        """Return where every head looked from position `query`."""
+        ...

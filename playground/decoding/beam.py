@@ -1,0 +1,181 @@
+"""Beam search as a tree: every hypothesis that transformers' search kept, finished or pruned."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import StoppingCriteria
+
+from playground.decoding.plan import Plan
+from playground.decoding.processors import check_logits
+from playground.decoding.recorder import Choice, Distribution, build_step, observe
+from playground.models.codec import IncrementalDecoder
+from playground.models.loading import LoadedModel
+from playground.records import BeamNode, BeamProgress, BeamTree, GenerationEvent, GenerationSettings, Step
+from playground.records.generation import BeamState
+
+# transformers gives rows that must not be continued a score of -1e9
+_DEAD_SCORE = -1e8
+
+
+@dataclass
+class _Node:
+    """A hypothesis while the search runs."""
+
+    parent: int | None
+    step: int
+    log_prob: float
+    score: float
+    state: BeamState
+    distribution: Distribution  # that its token was chosen from
+    choice: Choice
+    dead: bool  # has reached its end, or grew from one that had
+
+
+class BeamRecorder(StoppingCriteria):
+    """Watches transformers' beam search from inside.
+
+    As a logits processor (two taps) it sees, at each step, the running hypotheses, one a row, and their
+    log-probabilities before and after the filters; as a stopping criterion the best continuations of all rows
+    (2 * num_beams of them, more where there are several end-of-text ids), best first. transformers lets run on
+    the first num_beams of those that have not ended; which these are is read off the rows of the next step.
+    """
+
+    def __init__(
+        self, loaded: LoadedModel, plan: Plan, cancel: threading.Event, emit: Callable[[GenerationEvent], None]
+    ) -> None:
+        self._codec, self._plan, self._cancel, self._emit = loaded.codec, plan, cancel, emit
+        self._num_beams = plan.settings.num_beams
+        self._n_given = plan.n_given
+        self._nodes: list[_Node] = []
+        self._continuations: torch.Tensor | None = None  # (continuation, length)
+        self._continuation_nodes: list[int] = []  # -1 where it has none
+        self._row_nodes: list[int | None] = []
+
+    def before_filters(self, input_ids: torch.Tensor, scores: torch.Tensor) -> None:
+        check_logits(scores)
+        self._rows, self._raw = input_ids, scores  # (row, length), (row, vocabulary)
+        if self._continuations is None:  # all rows are the prompt, and transformers lets only the first live
+            self._row_nodes = [None] * len(input_ids)
+            self._row_scores = torch.full((len(input_ids),), -1e9, device=scores.device)
+            self._row_scores[0] = 0.0
+            return
+        found = _match(input_ids, self._continuations)
+        self._row_nodes = [self._continuation_nodes[index] for index in found]
+        rows = [self._nodes[node] if node is not None and node >= 0 else None for node in self._row_nodes]
+        scores_of = [-1e9 if node is None or node.dead else node.score for node in rows]
+        self._row_scores = torch.tensor(scores_of, device=scores.device)
+
+    def after_filters(self, input_ids: torch.Tensor, scores: torch.Tensor) -> None:
+        self._filtered = scores
+
+    def __call__(self, input_ids: Any, scores: Any, **kwargs: Any) -> Any:
+        """Take in the best continuations  # (continuation, length); return which of them are to end."""
+        self._record(input_ids)
+        return torch.tensor(
+            [self._cancel.is_set() or self.hits_stop_string(ids) for ids in self._generated(input_ids)],
+            device=input_ids.device,
+        )
+
+    def hits_stop_string(self, ids: list[int]) -> bool:
+        """Return whether the text of generated ids holds one of the stop strings."""
+        if not (stop := self._plan.settings.stop):
+            return False
+        text = self._codec.decode(ids)
+        return any(end in text for end in stop)
+
+    def finish(self, best_ids: list[int], decoder: IncrementalDecoder) -> tuple[list[Step], BeamTree]:
+        """Return the steps of the best sequence, and the tree in which its nodes are marked."""
+        children = {(node.parent, node.choice.id): index for index, node in enumerate(self._nodes)}
+        path: list[int] = []
+        for id in best_ids:
+            path.append(children[path[-1] if path else None, id])
+        steps = [
+            build_step(node.step, node.distribution, node.choice, decoder.push(node.choice.id), self._codec)
+            for node in (self._nodes[index] for index in path)
+        ]
+        nodes = tuple(
+            BeamNode(
+                id=index,
+                parent=node.parent,
+                step=node.step,
+                token_id=node.choice.id,
+                label=self._codec.candidate_text(node.choice.id)[1],
+                log_probability=node.log_prob,
+                score=node.score,
+                state=node.state,
+                in_best=index in path,
+            )
+            for index, node in enumerate(self._nodes)
+        )
+        return steps, BeamTree(nodes, self._num_beams, self._plan.settings.length_penalty)
+
+    def _record(self, continuations: torch.Tensor) -> None:
+        """Add a node for every continuation of a running hypothesis, best first."""
+        parent_rows = _match(continuations[:, :-1], self._rows)
+        ids = continuations[:, -1].tolist()
+        distributions, choices = observe(self._raw, self._filtered, ids, parent_rows)
+        log_probs = self._filtered[parent_rows, ids]
+        totals = (log_probs + self._row_scores[parent_rows]).tolist()  # float32, as transformers adds them
+        step = continuations.shape[1] - 1 - self._n_given
+        self._continuations, self._continuation_nodes = continuations, []
+        ended = self._ended(continuations)
+        n_running = 0
+        seen: set[tuple[int, int]] = set()
+        for place, (row, choice, log_prob, score) in enumerate(
+            zip(parent_rows, choices, log_probs.tolist(), totals, strict=True)
+        ):
+            # A vocabulary smaller than the search is wide makes it continue rows that are dead, or the same twice
+            if score < _DEAD_SCORE or (row, choice.id) in seen:
+                self._continuation_nodes.append(-1)
+                continue
+            seen.add((row, choice.id))
+            state: BeamState = "pruned"
+            if ended[place]:
+                state = "finished" if place < self._num_beams else "pruned"
+            elif n_running < self._num_beams:
+                state, n_running = "running", n_running + 1
+            self._continuation_nodes.append(len(self._nodes))
+            parent = self._row_nodes[row]
+            self._nodes.append(
+                _Node(parent, step, log_prob, score, state, distributions[row], choice, dead=ended[place])
+            )
+        self._report(step, continuations)
+
+    def _ended(self, continuations: torch.Tensor) -> list[bool]:
+        """Return which continuations are complete: by length, an end-of-text, or a stop string."""
+        generated = self._generated(continuations)
+        full = len(generated[0]) >= self._plan.max_new_tokens
+        return [full or ids[-1] in self._plan.eos_ids or self.hits_stop_string(ids) for ids in generated]
+
+    def _generated(self, sequences: torch.Tensor) -> list[list[int]]:
+        return sequences[:, self._n_given :].tolist()
+
+    def _report(self, step: int, continuations: torch.Tensor) -> None:
+        ids = continuations[0, self._n_given :].tolist()
+        labels = tuple(self._codec.candidate_text(id)[1] for id in ids)
+        self._emit(BeamProgress(step=step + 1, text=self._codec.decode(ids), token_labels=labels))
+
+
+def chain_tree(steps: list[Step], settings: GenerationSettings) -> BeamTree:
+    """Return the tree of a search with one beam, which is greedy decoding: one hypothesis, nothing pruned."""
+    nodes: list[BeamNode] = []
+    score = 0.0
+    for index, step in enumerate(steps):
+        log_prob = float(torch.tensor(step.chosen.probability).log())
+        score += log_prob
+        state: BeamState = "finished" if index == len(steps) - 1 else "running"
+        parent = index - 1 if index else None
+        nodes.append(BeamNode(index, parent, index, step.chosen.id, step.chosen.label, log_prob, score, state, True))
+    return BeamTree(tuple(nodes), 1, settings.length_penalty)
+
+
+def _match(wanted: torch.Tensor, among: torch.Tensor) -> list[int]:
+    """Return for each sequence of `wanted` the place of the first equal one of `among`.
+
+    wanted: (n, length), among: (m, length); each is known to be there.
+    """
+    equal = (wanted[:, None] == among[None]).all(dim=-1)  # (n, m)
+    return equal.int().argmax(dim=-1).tolist()

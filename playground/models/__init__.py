@@ -1,0 +1,1 @@
+"""Finding and loading models, what they are, and tokens <-> text."""

@@ -1,0 +1,51 @@
+"""Which models there are: the bundled ones, folders on this machine, and names on the Hub."""
+
+import re
+from pathlib import Path
+
+from playground.records import PlaygroundError
+
+BUNDLED_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "models"
+
+# "gpt2" or "organisation/name", as huggingface_hub allows them; no "..", no address.
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?", re.ASCII)
+
+
+def bundled_names() -> tuple[str, ...]:
+    """Return the names of the models that come with the project: "stories" first, then by name."""
+    names = [config.parent.name for config in BUNDLED_FOLDER.glob("*/config.json")]
+    return tuple(sorted(names, key=lambda name: (name != "stories", name)))
+
+
+def resolve(name: str) -> str:
+    """Return where `name` is to be loaded from: a folder, or an id on the Hub.
+
+    Raises PlaygroundError where it is neither a bundled name, nor a folder with a model, nor could be a Hub id.
+    """
+    if name in bundled_names():
+        return str(BUNDLED_FOLDER / name)
+    if not isinstance(name, str) or not name.strip() or "\0" in name:
+        raise PlaygroundError(f"A model has a name; there are: {known_names()}.")
+    if is_folder(name):
+        if not (Path(name).expanduser() / "config.json").is_file():
+            raise PlaygroundError(f"The folder {name!r} holds no model: it has no config.json.")
+        return str(Path(name).expanduser().resolve())
+    if _HUB_ID.fullmatch(name) and ".." not in name and "--" not in name and not name.endswith((".git", ".ipynb")):
+        return name
+    raise PlaygroundError(
+        f"There is no model {name[:80]!r}. Take one of: {known_names()}; or give a folder that holds a model, "
+        "or a name on the Hugging Face Hub such as gpt2 or organisation/name."
+    )
+
+
+def is_folder(name: str) -> bool:
+    """Return whether `name` is a folder on this machine."""
+    try:
+        return Path(name).expanduser().is_dir()
+    except (OSError, RuntimeError):  # a name too long for a path; "~nobody"
+        return False
+
+
+def known_names() -> str:
+    """Return the bundled names, for a message."""
+    return ", ".join(bundled_names()) or "none bundled yet"

@@ -1,0 +1,45 @@
+"""Frozen values that cross every border of the project: NumPy arrays and plain Python, nothing else."""
+
+from playground.records.errors import PlaygroundError
+from playground.records.generation import (
+    BeamNode,
+    BeamProgress,
+    BeamState,
+    BeamTree,
+    Candidate,
+    FinishReason,
+    GenerationEvent,
+    GenerationRecord,
+    GenerationSettings,
+    Step,
+    Strategy,
+)
+from playground.records.maps import AttentionKind, AttentionSummary, HeadMap, HeadRows, LayerMaps
+from playground.records.query_key import QueryKeyRow
+from playground.records.spec import ModelKind, ModelSpec
+from playground.records.tokens import Token, TokenScore
+
+__all__ = [
+    "AttentionKind",
+    "AttentionSummary",
+    "BeamNode",
+    "BeamProgress",
+    "BeamState",
+    "BeamTree",
+    "Candidate",
+    "FinishReason",
+    "GenerationEvent",
+    "GenerationRecord",
+    "GenerationSettings",
+    "HeadMap",
+    "HeadRows",
+    "LayerMaps",
+    "ModelKind",
+    "ModelSpec",
+    "PlaygroundError",
+    "QueryKeyRow",
+    "Step",
+    "Strategy",
+    "Token",
+    "TokenScore",
+]

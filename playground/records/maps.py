@@ -1,0 +1,54 @@
+"""Attention weights on their way to a picture."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from playground.records.tokens import Token
+
+AttentionKind = Literal["self", "encoder", "decoder", "cross"]
+
+
+@dataclass(frozen=True)
+class AttentionSummary:
+    """All heads of all layers, each shrunk to a tile by taking the maximum of each block of cells."""
+
+    kind: AttentionKind
+    tiles: np.ndarray  # uint8 [n_layers, n_heads, rows, columns], 255 = weight 1
+    query_tokens: tuple[Token, ...]
+    key_tokens: tuple[Token, ...]
+
+
+@dataclass(frozen=True)
+class HeadMap:
+    """The weights of one head: row = the token that looks (query), column = the token looked at (key)."""
+
+    kind: AttentionKind
+    layer: int
+    head: int
+    weights: np.ndarray  # float32 [query, key]
+    query_tokens: tuple[Token, ...]
+    key_tokens: tuple[Token, ...]
+
+
+@dataclass(frozen=True)
+class LayerMaps:
+    """The weights of all heads of one layer."""
+
+    kind: AttentionKind
+    layer: int
+    weights: np.ndarray  # float32 [n_heads, query, key]
+    query_tokens: tuple[Token, ...]
+    key_tokens: tuple[Token, ...]
+
+
+@dataclass(frozen=True)
+class HeadRows:
+    """Where every head of every layer looked from one query position."""
+
+    kind: AttentionKind
+    query: int
+    weights: np.ndarray  # float32 [n_layers, n_heads, key]
+    query_tokens: tuple[Token, ...]
+    key_tokens: tuple[Token, ...]

@@ -1,0 +1,28 @@
+"""What a model is."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+ModelKind = Literal["decoder", "encoder", "encoder-decoder"]
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """Sizes and place of a loaded model.
+
+    `context_length` is None where positions are not bounded; `n_kv_heads` is below `n_query_heads` where
+    query heads share keys and values (grouped-query attention, Ainslie et al. 2023).
+    """
+
+    name: str
+    kind: ModelKind
+    architecture: str
+    n_layers: int
+    n_query_heads: int
+    n_kv_heads: int
+    d_model: int
+    vocabulary_size: int
+    context_length: int | None
+    n_parameters: int
+    dtype: str
+    device: str

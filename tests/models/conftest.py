@@ -1,0 +1,39 @@
+"""Tiny models, built once for all tests here."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+import playground
+from playground.language_model import LanguageModel
+from tests.models import checkpoints
+
+
+@dataclass(frozen=True)
+class Tiny:
+    """A tiny model as the project has it, and an untouched copy to compare it with."""
+
+    lm: LanguageModel
+    reference: Any  # transformers' model, eager attention
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Callable[[str], Tiny]:
+    built: dict[str, Tiny] = {}
+
+    def get(family: str) -> Tiny:
+        if family not in built:
+            model = checkpoints.build_model(family)
+            reference = copy.deepcopy(model)
+            if reference._can_set_attn_implementation():
+                reference.set_attn_implementation("eager")
+            else:
+                reference.config._attn_implementation_internal = "eager"
+            tokenizer = checkpoints.TOKENIZERS[family]()
+            built[family] = Tiny(playground.wrap(model, tokenizer, family), reference)
+        return built[family]
+
+    return get

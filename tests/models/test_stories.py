@@ -1,0 +1,67 @@
+"""The bundled model holds what its card promises a class: heads that can be found, and text that holds together."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import playground
+from playground.models.catalogue import bundled_names
+
+FOLDER = Path(__file__).parents[2] / "assets" / "models" / "stories"
+LENGTH, REPEATS = 50, 20
+
+
+@pytest.fixture(scope="module")
+def stories():
+    return playground.load("stories")
+
+
+@pytest.fixture(scope="module")
+def weights_on_random_tokens(stories):
+    """Mean weights [layer, head, query, key] over random tokens said twice."""
+    generator = torch.Generator().manual_seed(0)
+    total = 0
+    for _ in range(REPEATS):
+        half = torch.randint(1, stories.spec.vocabulary_size, (LENGTH,), generator=generator).tolist()
+        attention = stories.attention(half + half)
+        total = total + np.stack([attention.weights(layer) for layer in range(attention.n_layers)])
+    return total / REPEATS
+
+
+def test_a_head_looks_at_the_token_before(weights_on_random_tokens):
+    every = np.arange(1, 2 * LENGTH)
+    assert weights_on_random_tokens[:, :, every, every - 1].mean(-1).max() >= 0.5
+
+
+def test_a_head_looks_at_the_token_after_the_earlier_copy(weights_on_random_tokens):
+    second = np.arange(LENGTH, 2 * LENGTH)
+    assert weights_on_random_tokens[:, :, second, second - LENGTH + 1].mean(-1).max() >= 0.4
+
+
+def test_a_repeated_passage_is_continued(stories):
+    text = "The brown hen saw a blue kite over the barn. " * 3
+    run = stories.generate(text, strategy="greedy", max_new_tokens=11)
+    assert run.text.strip().startswith("The brown hen saw a blue kite")
+
+
+def test_it_is_bundled_small_and_long_enough(stories):
+    assert "stories" in bundled_names()
+    assert stories.spec.context_length >= 512
+    files = list(FOLDER.glob("*.safetensors"))
+    assert files
+    assert all(path.stat().st_size < 10_000_000 for path in files)
+    assert sum(path.stat().st_size for path in files) < 25_000_000
+    assert json.loads((FOLDER / "config.json").read_text())["dtype"] == "bfloat16"
+
+
+def test_the_card_names_data_and_licences():
+    card = (FOLDER / "README.md").read_text()
+    assert card.startswith("---\nlicense: cc-by-4.0\n")
+    for name in ("SOURCES.tsv", "ATTRIBUTION-asp.txt", "ATTRIBUTION-pb.txt", "loss-curve.png"):
+        assert (FOLDER / name).is_file()
+        assert name in card
+    assert card.count("**Seed ") == 10
+    assert "{" not in card.split("## Samples")[0].split("```")[-1], "a figure of the card was not filled in"

@@ -1,0 +1,107 @@
+"""Arguments come before the environment, bad ones are named, and nothing is reported to anyone."""
+
+import subprocess
+import sys
+
+import pytest
+
+from playground.models import catalogue
+from playground.settings import Settings, read_settings, silence_telemetry
+
+
+@pytest.fixture(autouse=True)
+def bundled(tmp_path, monkeypatch):
+    for name in ("fill-in", "stories"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text("{}")
+    monkeypatch.setattr(catalogue, "BUNDLED_FOLDER", tmp_path)
+
+
+def test_defaults():
+    assert read_settings([], {}) == Settings(("stories", "fill-in"), "auto", "auto", "127.0.0.1", 7860)
+
+
+def test_arguments():
+    argv = [
+        "--model",
+        "gpt2",
+        "stories",
+        "--model",
+        "gpt2",
+        "--device",
+        "cpu",
+        "--dtype",
+        "bfloat16",
+        "--host",
+        "0.0.0.0",
+        "--port",
+        "80",
+    ]
+    assert read_settings(argv, {}) == Settings(("gpt2", "stories"), "cpu", "bfloat16", "0.0.0.0", 80)
+
+
+def test_the_environment_gives_what_the_arguments_do_not():
+    environ = {
+        "PLAYGROUND_MODEL": "fill-in, gpt2,",
+        "PLAYGROUND_DEVICE": "cuda",
+        "PLAYGROUND_DTYPE": "float16",
+        "PLAYGROUND_HOST": "::1",
+        "PLAYGROUND_PORT": "1234",
+    }
+    assert read_settings([], environ) == Settings(("fill-in", "gpt2"), "cuda", "float16", "::1", 1234)
+    given = read_settings(["--model", "stories", "--port", "99"], environ)
+    assert (given.models, given.port, given.device) == (("stories",), 99, "cuda")
+
+
+def test_a_space_is_reached_from_outside():
+    assert read_settings([], {"SPACE_ID": "someone/playground"}).host == "0.0.0.0"
+
+
+@pytest.mark.parametrize(
+    ("argv", "environ", "message"),
+    [
+        (["--port", "x"], {}, "--port: must be a whole number from 1 to 65535, not 'x'"),
+        (["--port", "65536"], {}, "--port"),
+        ([], {"PLAYGROUND_PORT": "-1"}, "--port"),
+        (["--device", "tpu"], {}, "--device: must be auto, cpu, cuda"),
+        ([], {"PLAYGROUND_DTYPE": "int8"}, "--dtype: must be one of auto, float32"),
+        (["--host", "a b"], {}, "--host"),
+        (["--model", "../x y"], {}, "--model: There is no model '../x y'. Take one of: stories, fill-in"),
+        ([], {"PLAYGROUND_MODEL": "stories,https://x"}, "PLAYGROUND_MODEL: There is no model 'https://x'"),
+        (["--color"], {}, "unrecognized arguments: --color"),
+    ],
+)
+def test_bad_values_end_with_a_message(argv, environ, message, capsys):
+    with pytest.raises(SystemExit) as ended:
+        read_settings(argv, environ)
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_no_model_at_all(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(catalogue, "BUNDLED_FOLDER", tmp_path / "empty")
+    with pytest.raises(SystemExit):
+        read_settings([], {})
+    assert "name one with --model" in capsys.readouterr().err
+
+
+def test_reading_the_settings_imports_no_library_that_reports():
+    program = (
+        "import sys, playground.settings; "
+        "print([name for name in ('torch', 'transformers', 'gradio', 'huggingface_hub') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_libraries_are_silent():
+    environ = {"GRADIO_ANALYTICS_ENABLED": "True", "OTHER": "x"}
+    silence_telemetry(environ)
+    assert environ["OTHER"] == "x"
+    program = (
+        "from playground.settings import silence_telemetry; silence_telemetry(); "
+        "from gradio.analytics import analytics_enabled; from huggingface_hub import constants; "
+        "print(analytics_enabled(), constants.HF_HUB_DISABLE_TELEMETRY, constants.HF_HUB_DISABLE_UPDATE_CHECK)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True", "True"]
