@@ -1,0 +1,205 @@
+"""Measure the trained `stories` model and write its card: python card.py --corpus FOLDER
+
+Ships what train.py left in its folder: weights, tokenizer, the loss curve as a picture, and README.md with the
+figures measured here, on the very weights that are shipped.
+"""
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import torch
+from corpus import HOLD_OUT_EVERY, SIMPLE_AUTHORS, Book, read_books, split_chapters
+from train import HERE, bits_per_character
+from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
+
+SAMPLE_SEEDS = range(1, 11)
+SAMPLE_PROMPT = "Once upon a time"
+SHIPPED = ("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "*.safetensors*")
+ATTRIBUTION = ("SOURCES.tsv", "ATTRIBUTION-asp.txt", "ATTRIBUTION-pb.txt")
+
+
+@torch.no_grad()
+def head_scores(model: GPT2LMHeadModel, length: int = 50, repeats: int = 20, seed: int = 0) -> dict[str, np.ndarray]:
+    """Return mean weights [layer, head] on random tokens said twice (Olsson et al. 2022).
+
+    `previous`: on the token before. `induction`: in the second copy, on the token after the same token's first
+    occurrence.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    half = torch.randint(1, model.config.vocab_size, (repeats, length), generator=generator)
+    ids = torch.cat([half, half], 1)
+    weights = torch.stack(model(ids, output_attentions=True).attentions)  # (layer, batch, head, query, key)
+    mean = weights.mean(1)
+    second = torch.arange(length, 2 * length)
+    every = torch.arange(1, 2 * length)
+    return {
+        "previous": mean[:, :, every, every - 1].mean(-1).numpy(),
+        "induction": mean[:, :, second, second - length + 1].mean(-1).numpy(),
+    }
+
+
+def best_head(scores: np.ndarray) -> str:
+    """Return the strongest head in words."""
+    layer, head = np.unravel_index(scores.argmax(), scores.shape)
+    return f"layer {layer} head {head}: {scores.max():.2f}"
+
+
+def write_samples(model: GPT2LMHeadModel, tokenizer: PreTrainedTokenizerFast) -> list[str]:
+    """Return ten continuations at fixed seeds, none left out."""
+    ids = tokenizer(SAMPLE_PROMPT, return_tensors="pt")["input_ids"]
+    samples = []
+    for seed in SAMPLE_SEEDS:
+        torch.manual_seed(seed)
+        out = model.generate(
+            ids,
+            attention_mask=torch.ones_like(ids),
+            do_sample=True,
+            temperature=0.8,
+            top_k=40,
+            max_new_tokens=120,
+            pad_token_id=0,
+        )
+        samples.append(tokenizer.decode(out[0], skip_special_tokens=True))
+    return samples
+
+
+def draw_curve(log: dict, path: Path) -> None:
+    """Draw the loss of training and the held-out bits a character over the tokens seen."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    recipe = log["recipe"]
+    tokens = recipe["batch"] * recipe["context"] / 1e6
+    figure, left = plt.subplots(figsize=(8, 4.2), dpi=110)
+    left.plot(
+        [point["step"] * tokens for point in log["curve"]],
+        [point["train_nats"] for point in log["curve"]],
+        color="#5b3fa8",
+        linewidth=1.2,
+        label="training loss, nats a token (smoothed)",
+    )
+    left.set_xlabel("million tokens seen")
+    left.set_ylabel("nats a token")
+    left.set_ylim(2.8, 6)
+    right = left.twinx()
+    held_out = [point for point in log["curve"] if "held_out_bits" in point]
+    right.plot(
+        [point["step"] * tokens for point in held_out],
+        [point["held_out_bits"] for point in held_out],
+        "o-",
+        color="#c2571a",
+        markersize=4,
+        label="held out, bits a character (an eighth of the chapters)",
+    )
+    right.set_ylabel("bits a character")
+    lines = left.get_lines() + right.get_lines()
+    left.legend(lines, [line.get_label() for line in lines], loc="upper right", frameon=False)
+    left.grid(alpha=0.25)
+    figure.tight_layout()
+    figure.savefig(path)
+
+
+def table_of(scores: np.ndarray) -> str:
+    """Return a Markdown table, a row a layer."""
+    head = "| layer | " + " | ".join(f"head {i}" for i in range(scores.shape[1])) + " |"
+    rule = "|---" * (scores.shape[1] + 1) + "|"
+    rows = [f"| {layer} | " + " | ".join(f"{value:.2f}" for value in row) + " |" for layer, row in enumerate(scores)]
+    return "\n".join([head, rule, *rows])
+
+
+def held_out_of(books: list[Book], simple: bool) -> tuple[str, ...]:
+    """Return the held-out chapters of the simple authors, or of all others."""
+    numbered = [(chapter, book) for book in books for chapter in book.chapters]
+    return tuple(
+        chapter
+        for number, (chapter, book) in enumerate(numbered)
+        if number % HOLD_OUT_EVERY == HOLD_OUT_EVERY // 2 and book.author.startswith(SIMPLE_AUTHORS) == simple
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--corpus", type=Path, required=True)
+    parser.add_argument("--folder", type=Path, default=HERE / ".build", help="what train.py was given")
+    arguments = parser.parse_args()
+    log = json.loads((arguments.folder / "log.json").read_text())
+    for pattern in SHIPPED:
+        for stale in HERE.glob(pattern):
+            stale.unlink()
+        for path in (arguments.folder / "model").glob(pattern):
+            shutil.copyfile(path, HERE / path.name)
+    for name in ATTRIBUTION:
+        shutil.copyfile(arguments.corpus / name, HERE / name)
+
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(HERE)
+    model = GPT2LMHeadModel.from_pretrained(HERE, dtype=torch.float32, attn_implementation="eager").eval()
+    books = read_books(arguments.corpus)
+    split = split_chapters(books)
+    figures = {
+        "all": bits_per_character(model, tokenizer, split.held_out),
+        "simple": bits_per_character(model, tokenizer, held_out_of(books, simple=True)),
+        "others": bits_per_character(model, tokenizer, held_out_of(books, simple=False)),
+    }
+    scores = head_scores(model)
+    draw_curve(log, HERE / "loss-curve.png")
+    card = write_card(model, log, figures, scores, len(split.held_out), write_samples(model, tokenizer))
+    (HERE / "README.md").write_text(card, encoding="utf-8")
+    print({name: round(value, 4) for name, value in figures.items()})
+    print({name: best_head(values) for name, values in scores.items()})
+
+
+def write_card(
+    model: GPT2LMHeadModel,
+    log: dict,
+    figures: dict[str, float],
+    scores: dict[str, np.ndarray],
+    n_held_out: int,
+    samples: list[str],
+) -> str:
+    """Fill card.md, the card's text, with what was measured."""
+    recipe = log["recipe"]
+    seen = recipe["steps"] * recipe["batch"] * recipe["context"]
+    quoted = "\n\n".join(
+        f"**Seed {seed}**\n\n" + "\n".join(f"> {line}" if line else ">" for line in text.split("\n"))
+        for seed, text in zip(SAMPLE_SEEDS, samples, strict=True)
+    )
+    values = {
+        "PARAMETERS": f"{sum(p.numel() for p in model.parameters()) / 1e6:.1f}",
+        "LAYERS": recipe["layers"],
+        "HEADS": recipe["heads"],
+        "WIDTH": recipe["width"],
+        "VOCABULARY": f"{recipe['vocabulary_size']:,}",
+        "CONTEXT": recipe["context"],
+        "STEPS": f"{recipe['steps']:,}",
+        "BATCH": recipe["batch"],
+        "SEEN": f"{seen / 1e6:.1f}",
+        "MUON_RATE": f"{recipe['muon_learning_rate']:g}",
+        "ADAM_RATE": f"{recipe['adam_learning_rate']:g}",
+        "WARMUP": recipe["warmup_steps"],
+        "DECAY": f"{100 * recipe['decay_part']:.0f}",
+        "REPEATS": f"{100 * recipe['repeat_chance']:.0f}",
+        "SEED": recipe["seed"],
+        "N_HELD_OUT": n_held_out,
+        "BITS_ALL": f"{figures['all']:.3f}",
+        "BITS_SIMPLE": f"{figures['simple']:.3f}",
+        "BITS_OTHERS": f"{figures['others']:.3f}",
+        "PERPLEXITY_ALL": f"{2 ** figures['all']:.2f}",
+        "BEST_PREVIOUS": best_head(scores["previous"]),
+        "BEST_INDUCTION": best_head(scores["induction"]),
+        "TABLE_PREVIOUS": table_of(scores["previous"]),
+        "TABLE_INDUCTION": table_of(scores["induction"]),
+        "SAMPLES": quoted,
+    }
+    text = (HERE / "card.md").read_text(encoding="utf-8")
+    for name, value in values.items():
+        text = text.replace("{" + name + "}", str(value))
+    return text
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""The HTTP endpoints, called as a script would call them."""
+
+import json
+import urllib.request
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+
+import playground
+
+
+@pytest.fixture(scope="module")
+def client(address: str) -> Iterator[Client]:
+    yield Client(address, verbose=False)
+
+
+@pytest.fixture(scope="module")
+def stories() -> playground.LanguageModel:
+    return playground.load("stories")
+
+
+def test_there_are_four_endpoints_and_no_other(client: Client) -> None:
+    named = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
+    assert set(named) == {"/generate", "/attention", "/tokenize", "/models"}
+
+
+def test_models_and_tokenize(client: Client) -> None:
+    assert client.predict(api_name="/models") == {"models": ["stories"]}
+    tokens = client.predict("The fox 🦊 <b>", api_name="/tokenize")["tokens"]
+    assert "".join(token["text"] for token in tokens) == "The fox 🦊 <b>"
+
+
+@pytest.mark.parametrize("strategy", ["greedy", "sample", "beam"])
+def test_generate_streams_and_ends_with_all_tokens(
+    client: Client, stories: playground.LanguageModel, strategy: str
+) -> None:
+    expected = stories.generate("Once upon a time", strategy=strategy, max_new_tokens=20, seed=3)
+    job = client.submit("Once upon a time", strategy=strategy, max_new_tokens=20, seed=3, api_name="/generate")
+    last = job.result()
+    messages = job.outputs()
+    assert [message["done"] for message in messages] == [False] * (len(messages) - 1) + [True]
+    assert last["text"] == expected.text
+    assert [token["id"] for token in last["tokens"]] == list(expected.token_ids)
+    streamed = [token["id"] for message in messages for token in message["new_tokens"]]
+    assert streamed == list(expected.token_ids)
+    assert last["tokens"][0]["probability"] == pytest.approx(expected.steps[0].chosen.raw_probability)
+
+
+def test_attention_of_a_head_and_of_a_layer(client: Client, stories: playground.LanguageModel) -> None:
+    attention = stories.attention("The little fox ran")
+    one = client.predict("The little fox ran", layer=2, head=3, api_name="/attention")
+    assert np.array(one["weights"]) == pytest.approx(attention.weights(2, 3), abs=1e-5)
+    assert [token["text"] for token in one["tokens"]] == [token.text for token in attention.tokens]
+    layer = client.predict("The little fox ran", layer=2, api_name="/attention")
+    assert np.array(layer["weights"]) == pytest.approx(attention.weights(2), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"temperature": -1}, "temperature must be"),
+        ({"temperature": "hot"}, "temperature must be"),
+        ({"top_k": 10**9}, "top_k must be"),
+        ({"num_beams": 10**6}, "num_beams must be"),
+        ({"max_new_tokens": 0}, "max_new_tokens must be"),
+        ({"strategy": "magic"}, "strategy must be one of"),
+        ({"model": "no-such-model"}, "stories"),
+        ({"model": "../../etc"}, "stories"),
+        ({"stop": [""]}, "stop must be"),
+        ({"seed": 1.5}, "seed must be"),
+    ],
+)
+def test_a_bad_value_is_answered_and_the_next_call_works(client: Client, arguments: dict, message: str) -> None:
+    with pytest.raises(AppError, match=message):
+        client.predict("Once", **arguments, api_name="/generate")
+    assert client.predict("Once", max_new_tokens=1, api_name="/generate")["done"]
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "message"),
+    [
+        ("", {}, "Type a few words"),
+        ("fox " * 600, {}, "512"),
+        ("fox", {"layer": 6}, "layer"),
+        ("fox", {"layer": -1}, "layer"),
+        ("fox", {"head": 8}, "head"),
+        ("fox", {"head": "first"}, "head must be"),
+        ("fox", {"kind": "sideways"}, "kind must be one of"),
+        ("fox", {"kind": "cross"}, "self"),
+        ("x" * 100_001, {}, "100,000"),
+    ],
+)
+def test_bad_attention_is_answered(client: Client, text: str, arguments: dict, message: str) -> None:
+    with pytest.raises(AppError, match=message):
+        client.predict(text, **arguments, api_name="/attention")
+
+
+def test_nan_in_raw_json_is_answered(client: Client, address: str) -> None:
+    """The client refuses to send NaN; another program need not."""
+    body = '{"data": ["Once", null, "sample", NaN, 40, 1.0, 1.0, 4, 1.0, false, 4, null, 7]}'
+    call = urllib.request.Request(
+        f"{address}/gradio_api/call/generate", body.encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(call, timeout=60) as answer:
+        event = json.load(answer)["event_id"]
+    with urllib.request.urlopen(f"{address}/gradio_api/call/generate/{event}", timeout=60) as stream:
+        text = stream.read().decode()
+    assert "event: error" in text
+    assert '"done": true' not in text
+    assert client.predict("Once", max_new_tokens=1, api_name="/generate")["done"]

@@ -1,0 +1,30 @@
+"""Chip lines: exact, growing, and harmless."""
+
+import json
+
+from playground.records import Candidate, Step, Token, TokenScore
+from playground.views.tokens import PARTIAL, PROMPT, SPECIAL, prompt_lines, scored_lines, step_lines
+
+
+def test_a_line_holds_id_text_label_probability_rank_and_flags():
+    token = Token(7, " <b>\n", " <b>\n")
+    step = Step(0, Candidate(7, " <b>\n", " <b>\n", 0.25, 0.5), 3, (), 1.0, 4, token)
+    line = step_lines([step])
+    assert "<" not in line
+    assert line.count("\n") == 1
+    assert json.loads(line) == [7, " <b>\n", " <b>\n", 0.25, 3, 0]
+
+
+def test_flags_tell_prompt_special_and_partial():
+    tokens = [Token(1, "", "<|end|>", special=True), Token(2, "", "⟨E4⟩", partial=True)]
+    flags = [json.loads(line)[-1] for line in prompt_lines(tokens).splitlines()]
+    assert flags == [PROMPT | SPECIAL, PROMPT | PARTIAL]
+
+
+def test_scores_are_joined_with_the_exact_shares_of_the_text():
+    scores = [TokenScore(Token(1, "X", "X"), None, None), TokenScore(Token(2, "Y", "Y"), 0.123456789, 5)]
+    lines = scored_lines(scores, [Token(1, "a", "a"), Token(2, "b", "b"), Token(3, "generated", "generated")])
+    assert [json.loads(line) for line in lines.splitlines()] == [
+        [1, "a", "a", None, None, PROMPT],
+        [2, "b", "b", 0.123457, 5, PROMPT],
+    ]
