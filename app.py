@@ -1,4 +1,4 @@
-"""Start the page: python app.py [--model NAME ...] [--device auto] [--dtype auto] [--host 127.0.0.1] [--port 7860]"""
+"""Start the page: python app.py [--model NAME ...] [--device auto] [--dtype auto] [--host 127.0.0.1] [--port 7860]."""
 
 import threading
 
@@ -10,9 +10,9 @@ def main() -> None:
     settings = read_settings()
     silence_telemetry()  # before gradio and the Hub client are imported: they read their switches then
 
-    from playground.backends.local import LocalBackend  # noqa: PLC0415
-    from playground.ui.launch import launch  # noqa: PLC0415
-    from playground.ui.page import build_page  # noqa: PLC0415
+    from playground.backends.local import LocalBackend
+    from playground.ui.launch import launch
+    from playground.ui.page import build_page
 
     backend = LocalBackend(settings.models, settings.device, settings.dtype)
     # The first visitor should not wait for the model, nor the page for it.

@@ -4,7 +4,8 @@ const help = element.querySelector("dialog");
 restoreTheme();
 element.addEventListener("click", (event) => {
   const what = event.target.closest("[data-do]")?.dataset.do;
-  if (what === "help" && !help.open) help.showModal(); // for browsers that do not know command=
+  // Where the browser knows command=, the button opens the help by itself, before this script is there.
+  if (what === "help" && !("command" in HTMLButtonElement.prototype)) help.showModal();
   if (what === "theme") toggleTheme();
   if (event.target === help) help.close(); // a click beside the open dialog lands on the dialog itself
 });

@@ -77,9 +77,7 @@ class Endpoints:
                 seed=seed,
             )
             text, steps = "", []
-            for events in self.backend.generate(
-                self.default_model(model), prompt, settings, switch, STREAM_INTERVAL_S
-            ):
+            for events in self.backend.generate(self.default_model(model), prompt, settings, switch, STREAM_INTERVAL_S):
                 new = [event for event in events if isinstance(event, Step)]
                 steps += new
                 text += "".join(step.token.text for step in new)
@@ -152,6 +150,7 @@ def finished_message(record: GenerationRecord, new: list[Step]) -> dict[str, Any
 
 
 def describe_token(token: Token) -> dict[str, Any]:
+    """Return a token as plain values."""
     return {"id": token.id, "text": token.text, "label": token.label}
 
 

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from playground.records.errors import PlaygroundError
 from playground.records.tokens import Token
@@ -69,9 +69,8 @@ class GenerationSettings:
         object.__setattr__(self, "stop", tuple(stop))
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """A token that could come next.
+class Candidate(NamedTuple):
+    """A token that could come next; a named tuple, since fifty are made for every token that is written.
 
     `raw_probability` is the softmax of the model's logits; `probability` is what was left after every filter
     (penalty, temperature, top-k, top-p), 0 where a filter removed it.

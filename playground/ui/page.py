@@ -24,6 +24,7 @@ EXAMPLES = (
     "The fox 🦊 said 你好",
 )
 
+
 def build_page(backend: Backend) -> gr.Blocks:
     """Build the page and the HTTP endpoints over `backend`."""
     with gr.Blocks(title="Attention Playground", analytics_enabled=False, fill_width=True) as page:
@@ -70,14 +71,16 @@ def build_text_panel(backend: Backend) -> tuple[TextPanel, DecodingControls]:
                 generate = gr.Button("Generate", variant="primary", elem_id="generate", min_width=130)
                 stop = gr.Button("Stop", elem_id="stop", interactive=False, min_width=90)
                 analyse = gr.Button("Analyse without generating", elem_id="analyse", min_width=130)
-        with gr.Column(scale=6, min_width=320, elem_id="panel-controls"):
-            with gr.Accordion("Model and settings", open=True, elem_id="settings"):
-                with gr.Row(elem_id="what-and-how"):
-                    model = gr.Dropdown(
-                        list(names), value=names[0], label="Model", elem_id="model", filterable=False, min_width=140
-                    )
-                    strategy = build_strategy()
-                decoding = build_decoding(strategy)
+        with (
+            gr.Column(scale=6, min_width=320, elem_id="panel-controls"),
+            gr.Accordion("Model and settings", open=True, elem_id="settings"),
+        ):
+            with gr.Row(elem_id="what-and-how"):
+                model = gr.Dropdown(
+                    list(names), value=names[0], label="Model", elem_id="model", filterable=False, min_width=140
+                )
+                strategy = build_strategy()
+            decoding = build_decoding(strategy)
     with gr.Column(elem_id="panel-text"):
         tokens = build_token_chips("tokens")
         status = gr.HTML(status_line("Ready."), elem_id="status")

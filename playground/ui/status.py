@@ -26,4 +26,6 @@ def describe_run(record: GenerationRecord) -> str:
         "context": "the model's context is full",
     }
     tokens = "1 token" if count == 1 else f"{count} tokens"
-    return f"{tokens} in {record.duration_s:.1f} s ({speed:.0f} a second); ended because {reasons[record.finish_reason]}."
+    return (
+        f"{tokens} in {record.duration_s:.1f} s ({speed:.0f} a second); ended because {reasons[record.finish_reason]}."
+    )

@@ -289,7 +289,7 @@ def room_line(n_prompt: int, n_new: int, context: int | None) -> str:
         )
     if n_new > left:
         return status_line(
-            f"{n_prompt} + {n_new} tokens do not fit the {context} that the model reads: it will stop after {left} new.",
+            f"{n_prompt} + {n_new} tokens do not fit the {context} that the model reads: it will stop after {left}.",
             "busy",
         )
     return status_line(f"{n_prompt} + {n_new} of {context} tokens")

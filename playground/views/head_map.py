@@ -1,6 +1,7 @@
 """One head's attention as a heatmap: a row for each token that looks, a column for each token looked at."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -69,7 +70,7 @@ def hover_meta(head_map: HeadMap, top: float) -> dict[str, object]:
     }
 
 
-def token_axis(tokens: Sequence[Token], most: int = 64) -> dict[str, object]:
+def token_axis(tokens: Sequence[Token], most: int = 64) -> dict[str, Any]:
     """Return an axis of token labels; with many tokens only every n-th is named."""
     labels = axis_labels(tokens)
     every = max(1, -(-len(labels) // most))

@@ -1,6 +1,8 @@
 """All heads of all layers as one mosaic: one trace, whatever the number of heads and the length of the text."""
 
-import numpy as np
+from collections.abc import Callable
+from typing import Any
+
 import plotly.graph_objects as go
 
 from playground.records import AttentionSummary
@@ -44,11 +46,10 @@ def draw_heads_overview(summary: AttentionSummary) -> go.Figure:
     return figure
 
 
-def number_axis(update: object, count: int, title: str, **options: object) -> None:
+def number_axis(update: Callable[..., Any], count: int, title: str, **options: Any) -> None:
     """Label the middle of each tile with its number."""
     every = max(1, -(-count // 24))  # at most 24 numbers, so that they never touch
     numbers = list(range(0, count, every))
-    assert callable(update)
     update(
         title={"text": title, "standoff": 10},
         tickvals=[number + 0.5 for number in numbers],
@@ -61,16 +62,9 @@ def number_axis(update: object, count: int, title: str, **options: object) -> No
     )
 
 
-def grid_lines(n_layers: int, n_heads: int) -> list[dict[str, object]]:
+def grid_lines(n_layers: int, n_heads: int) -> list[dict[str, Any]]:
     """Return the lines between tiles; the page colours them by their name."""
     line = {"type": "line", "name": "grid", "layer": "above", "line": {"width": 1.5, "color": "#d4d4dc"}}
     across = [line | {"x0": 0, "x1": n_heads, "y0": layer, "y1": layer} for layer in range(n_layers + 1)]
     down = [line | {"y0": 0, "y1": n_layers, "x0": head, "x1": head} for head in range(n_heads + 1)]
     return across + down
-
-
-def tile_of(x: float, y: float, n_layers: int, n_heads: int) -> tuple[int, int]:
-    """Return (layer, head) of the tile at a place of the mosaic, kept inside it."""
-    layer = int(np.clip(np.floor(y), 0, n_layers - 1))
-    head = int(np.clip(np.floor(x), 0, n_heads - 1))
-    return layer, head

@@ -2,11 +2,10 @@
 
 import plotly.graph_objects as go
 
-from playground.records import Candidate, Step
+from playground.records import Candidate, Step, Token
 from playground.views.figure import base_layout
 from playground.views.labels import axis_labels, plain_label
-from playground.views.palette import series_color
-from playground.records import Token
+from playground.views.palette import SeriesName, series_color
 
 SHOWN = 15
 ROW_PIXELS = 30
@@ -29,7 +28,11 @@ def draw_step(step: Step, *, most: int = SHOWN) -> go.Figure:
     chosen = [candidate.id == step.chosen.id for candidate in candidates]
     ids = [candidate.id for candidate in candidates]
     figure = go.Figure(layout=base_layout(height=ROW_PIXELS * len(candidates) + 96, barmode="group", bargap=0.25))
-    for series, name, values in (("before", "model", before), ("after", "after the filters", after)):
+    bars: list[tuple[SeriesName, str, list[float]]] = [
+        ("before", "model", before),
+        ("after", "after the filters", after),
+    ]
+    for series, name, values in bars:
         figure.add_bar(
             orientation="h",
             name=name,

@@ -30,8 +30,7 @@ def scored_lines(scores: Sequence[TokenScore], tokens: Sequence[Token]) -> str:
     `tokens` are the tokens of the text itself, whose shares join to exactly what was typed; there may be more.
     """
     return "".join(
-        chip_line(token, score.probability, score.rank, PROMPT)
-        for score, token in zip(scores, tokens, strict=False)
+        chip_line(token, score.probability, score.rank, PROMPT) for score, token in zip(scores, tokens, strict=False)
     )
 
 

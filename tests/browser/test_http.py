@@ -14,7 +14,7 @@ import playground
 
 @pytest.fixture(scope="module")
 def client(address: str) -> Iterator[Client]:
-    yield Client(address, verbose=False)
+    return Client(address, verbose=False)
 
 
 @pytest.fixture(scope="module")

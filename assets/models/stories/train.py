@@ -161,8 +161,7 @@ def log_weights(model: GPT2LMHeadModel, hidden: tuple[torch.Tensor, ...], layer:
     normed = block.ln_1(hidden[layer])
     weight, bias = block.attn.c_attn.weight, block.attn.c_attn.bias
     query, key = (
-        normed @ weight[:, part : part + size] + bias[part : part + size]
-        for part in (head * size, width + head * size)
+        normed @ weight[:, part : part + size] + bias[part : part + size] for part in (head * size, width + head * size)
     )
     scores = query @ key.mT / size**0.5
     length = scores.shape[-1]
@@ -220,9 +219,7 @@ class Gradients:
 
 
 @torch.no_grad()
-def bits_per_character(
-    model: GPT2LMHeadModel, tokenizer: PreTrainedTokenizerFast, chapters: tuple[str, ...]
-) -> float:
+def bits_per_character(model: GPT2LMHeadModel, tokenizer: PreTrainedTokenizerFast, chapters: tuple[str, ...]) -> float:
     """Return the held-out cross-entropy in bits a character.
 
     Windows of the full context move on by half of it, so that from the second window on each token is
@@ -325,7 +322,13 @@ def train(recipe: Recipe, corpus: Path, folder: Path) -> None:
             elapsed = seconds + time.monotonic() - started
             states = [optimizer.state_dict() for optimizer in optimizers]
             checkpoint.save(
-                {"model": model.state_dict(), "optimizers": states, "step": step + 1, "curve": curve, "seconds": elapsed}
+                {
+                    "model": model.state_dict(),
+                    "optimizers": states,
+                    "step": step + 1,
+                    "curve": curve,
+                    "seconds": elapsed,
+                }
             )
             last_saved = time.monotonic()
         if stopping:

@@ -80,7 +80,9 @@ def build_decoding(strategy: gr.Radio) -> DecodingControls:
                 default.seed, label="Seed", info="repeats a draw", precision=0, minimum=0, maximum=LARGEST_SEED,
                 elem_id="seed", min_width=80, scale=3,
             )  # fmt: skip
-            dice = gr.Button("New", icon=ASSETS / "icons" / "dice.svg", elem_id="dice", size="sm", min_width=70, scale=0)
+            dice = gr.Button(
+                "New", icon=ASSETS / "icons" / "dice.svg", elem_id="dice", size="sm", min_width=70, scale=0
+            )
     dice.click(lambda: random.randint(0, LARGEST_SEED), outputs=seed, api_visibility="private", queue=False)
 
     only_sampling = [temperature, top_k, top_p, seed_row]
@@ -100,6 +102,4 @@ def build_decoding(strategy: gr.Radio) -> DecodingControls:
         queue=False,
         show_progress="hidden",
     )
-    return DecodingControls(
-        strategy, temperature, top_k, top_p, repetition_penalty, num_beams, max_new_tokens, seed
-    )
+    return DecodingControls(strategy, temperature, top_k, top_p, repetition_penalty, num_beams, max_new_tokens, seed)

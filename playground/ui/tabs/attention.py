@@ -127,18 +127,22 @@ def show_bertviz(backend: Backend, session: Session) -> tuple[str, str]:
             f"BertViz draws a line for each head and pair of tokens, too many for the whole text: here are tokens "
             f"{view.first} to {view.last - 1} of {view.n_tokens}. " + note
         )
-    frame = json.dumps({"page": view.page, "height": view.height})
+    # "<" as an escape: gradio warns of every value with a script tag in it
+    frame = json.dumps({"page": view.page, "height": view.height}).replace("<", "\\u003c")
     return f"<p>Layer {session.layer}, drawn by BertViz. {html.escape(note)}</p>", frame
 
 
 def tile_highlight(session: Session) -> str:
+    """Return what is selected in the overview."""
     return json.dumps({"layer": session.layer, "head": session.head})
 
 
 def row_highlight(session: Session) -> str:
+    """Return what is selected in the map."""
     return json.dumps({"row": session.query})
 
 
 def rows_highlight(backend: Backend, session: Session) -> str:
+    """Return what is selected among every head."""
     n_heads = backend.spec(session.model).n_query_heads
     return json.dumps({"row": session.layer * n_heads + session.head})

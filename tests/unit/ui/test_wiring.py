@@ -38,7 +38,7 @@ def test_an_event_without_an_index_is_the_first():
 
 def test_room_says_what_fits_before_anything_is_cut():
     assert "4 + 64 of 512" in room_line(4, 64, 512)
-    assert "stop after 12 new" in room_line(500, 64, 512)
+    assert "stop after 12." in room_line(500, 64, 512)
     assert "shorten it by at least 1." in room_line(512, 64, 512)
     assert "shorten it by at least 9." in room_line(520, 1, 512)
     assert "9 tokens" in room_line(9, 64, None)

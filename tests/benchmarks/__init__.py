@@ -1,0 +1,1 @@
+"""How fast the page, the decoding and the pictures are on this machine: `python -m tests.benchmarks`."""

@@ -1,0 +1,82 @@
+"""Measures, and prints the table: `python -m tests.benchmarks [--write]`."""
+
+import argparse
+import sys
+
+from playwright.sync_api import Browser, sync_playwright
+
+import playground
+from playground.backends.local import LocalBackend
+from playground.models.catalogue import resolve
+from tests import chromium
+from tests.benchmarks import attention, machine, page, rates, start, table
+from tests.benchmarks.decoding import Bare
+from tests.benchmarks.measurement import Measurement
+from tests.server import running_app
+
+TEXT = "The little girl saw a dog in the garden, and the dog saw the little girl. "
+N_TOKENS = (128, 512)
+
+
+def read_arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description="Measure how fast the page is.")
+    parser.add_argument("--model", default="stories", help="a bundled name, a folder, or a name on the Hub")
+    parser.add_argument("--tokens", type=int, default=256, help="how many tokens each way of decoding makes")
+    parser.add_argument("--write", action="store_true", help="put the table into the README")
+    return parser.parse_args()
+
+
+def tell(message: str) -> None:
+    """Say how far it is, beside the table and not in it."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def text_of(backend: LocalBackend, model: str, n_tokens: int) -> str:
+    """Return a text that the model reads as `n_tokens` tokens."""
+    tokens = backend.tokenize(model, TEXT * n_tokens)[:n_tokens]
+    text = "".join(token.text for token in tokens)
+    assert len(backend.tokenize(model, text)) == n_tokens
+    return text
+
+
+def measure_page(browser: Browser, backend: LocalBackend, model: str, n_tokens: int) -> list[Measurement]:
+    """Measure what needs the page running."""
+    lm = playground.load(model)
+    bare = Bare(resolve(model), lm.spec.dtype, lm.spec.device)
+    with running_app("--model", model) as url:
+        tell("opening the page …")
+        measured = page.measure_openings(browser, url)
+        with page.opened(browser, url) as (opened, _):
+            tell("decoding in turns …")
+            measured += rates.measure(bare, lm, url, opened, n_tokens)
+            tell("opening heads …")
+            for n in N_TOKENS:
+                measured += page.measure_heads(opened, text_of(backend, model, n), n, lm.spec.n_query_heads)
+    return measured
+
+
+def main() -> None:
+    """Measure everything and print the table."""
+    arguments = read_arguments()
+    model = arguments.model
+    tell("starting the page …")
+    measured = start.measure(("--model", model))
+    backend = LocalBackend((model,), "auto", "auto")
+    with sync_playwright() as playwright:
+        browser = chromium.launch(playwright)
+        measured += measure_page(browser, backend, model, arguments.tokens)
+        spec = backend.spec(model)
+        where = machine.describe(browser.version, f"`{spec.name}`, {spec.n_parameters:,} parameters, {spec.dtype}")
+        browser.close()
+    tell("drawing attention …")
+    for n in N_TOKENS:
+        measured += attention.measure(backend, model, n)
+    finished = table.markdown(where, measured)
+    print(finished)
+    if arguments.write:
+        table.write(finished)
+
+
+if __name__ == "__main__":
+    main()
