@@ -21,7 +21,7 @@ from playground.records import (
     Token,
 )
 
-STREAM_INTERVAL_S = 0.07
+STREAM_INTERVAL_S = 0.1
 MOST_WEIGHTS = 2_000_000  # in one answer: 16 MB of JSON
 KINDS: tuple[AttentionKind, ...] = ("self", "encoder", "decoder", "cross")
 

@@ -6,7 +6,7 @@ from playground.ui.components import read_asset
 from playground.ui.server import app_arguments
 from playground.ui.theme import build_theme
 
-MOST_SESSIONS = 500  # texts that are kept for visitors at a time; the oldest goes first
+MOST_SESSIONS = 200  # texts kept for visitors at a time, up to 4 MB each; the oldest goes first
 
 
 def launch(page: gr.Blocks, *, host: str, port: int, wait: bool = True) -> str:

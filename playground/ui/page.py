@@ -15,6 +15,7 @@ from playground.ui.tabs.choices import build_choices
 from playground.ui.wiring import AT_ONCE, TextPanel, Wiring
 
 SESSION_SECONDS = 2 * 60 * 60
+CACHE_SECONDS = 10 * 60  # files that a visitor could put into gradio's cache go after this
 
 EXAMPLES = (
     "Once upon a time",
@@ -27,7 +28,12 @@ EXAMPLES = (
 
 def build_page(backend: Backend) -> gr.Blocks:
     """Build the page and the HTTP endpoints over `backend`."""
-    with gr.Blocks(title="Attention Playground", analytics_enabled=False, fill_width=True) as page:
+    with gr.Blocks(
+        title="Attention Playground",
+        analytics_enabled=False,
+        fill_width=True,
+        delete_cache=(CACHE_SECONDS, CACHE_SECONDS),
+    ) as page:
         gr.HTML(
             html_template=read_asset("html/header.html"),
             js_on_load=read_asset("js/header.js"),

@@ -13,13 +13,13 @@ from tests.server import running_app
 PATIENCE_MS = 60_000  # a shared machine of two cores may be busy; nothing here waits for a time to pass
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def address() -> Iterator[str]:
     with running_app("--model", "stories") as url:
         yield url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         chromium = launch(playwright)

@@ -98,16 +98,38 @@ def test_bad_attention_is_answered(client: Client, text: str, arguments: dict, m
         client.predict(text, **arguments, api_name="/attention")
 
 
-def test_nan_in_raw_json_is_answered(client: Client, address: str) -> None:
-    """The client refuses to send NaN; another program need not."""
-    body = '{"data": ["Once", null, "sample", NaN, 40, 1.0, 1.0, 4, 1.0, false, 4, null, 7]}'
-    call = urllib.request.Request(
-        f"{address}/gradio_api/call/generate", body.encode(), {"Content-Type": "application/json"}
-    )
+def call_raw(address: str, endpoint: str, data: str) -> str:
+    """Send JSON that gradio_client would refuse to send; return the stream of events that answers it."""
+    body = f'{{"data": [{data}]}}'.encode()
+    call = urllib.request.Request(f"{address}/gradio_api/call/{endpoint}", body, {"Content-Type": "application/json"})
     with urllib.request.urlopen(call, timeout=60) as answer:
         event = json.load(answer)["event_id"]
-    with urllib.request.urlopen(f"{address}/gradio_api/call/generate/{event}", timeout=60) as stream:
-        text = stream.read().decode()
+    with urllib.request.urlopen(f"{address}/gradio_api/call/{endpoint}/{event}", timeout=60) as stream:
+        return stream.read().decode()
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "data"),
+    [
+        ("generate", '"Once", null, "sample", NaN, 40, 1.0, 1.0, 4, 1.0, false, 4, null, 7'),
+        ("generate", '"Once", null, "sample", Infinity, 40, 1.0, 1.0, 4, 1.0, false, 4, null, 7'),
+        ("generate", '"a\\ud800b", null, "sample", 0.8, 40, 1.0, 1.0, 4, 1.0, false, 4, null, 7'),
+        ("generate", '{"a": 1}, null, "sample", 0.8, 40, 1.0, 1.0, 4, 1.0, false, 4, null, 7'),
+        ("attention", '"a\\udfffb", null, 0, null, "self"'),
+        ("tokenize", '"a\\ud800b", null'),
+        ("tokenize", "[], null"),
+    ],
+)
+def test_hostile_json_is_answered(client: Client, address: str, endpoint: str, data: str) -> None:
+    text = call_raw(address, endpoint, data)
     assert "event: error" in text
     assert '"done": true' not in text
     assert client.predict("Once", max_new_tokens=1, api_name="/generate")["done"]
+
+
+@pytest.mark.parametrize("text", ["a\x00b", "<script>alert(1)</script>", "שלום a\u0301", "🦊" * 50])
+def test_odd_text_is_taken_as_it_is(client: Client, text: str) -> None:
+    tokens = client.predict(text, api_name="/tokenize")["tokens"]
+    assert "".join(token["text"] for token in tokens) == text
+    last = client.predict(text, strategy="greedy", max_new_tokens=3, api_name="/generate")
+    assert "".join(token["text"] for token in last["prompt_tokens"]) == text

@@ -184,6 +184,8 @@ def write_card(
         "DECAY": f"{100 * recipe['decay_part']:.0f}",
         "REPEATS": f"{100 * recipe['repeat_chance']:.0f}",
         "SEED": recipe["seed"],
+        "GUIDED_FROM": f"{recipe['guided_from']:,}",
+        "GUIDED_TO": f"{recipe['guided_to']:,}",
         "N_HELD_OUT": n_held_out,
         "BITS_ALL": f"{figures['all']:.3f}",
         "BITS_SIMPLE": f"{figures['simple']:.3f}",

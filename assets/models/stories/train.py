@@ -38,7 +38,7 @@ class Recipe:
     layers: int = 6
     heads: int = 8
     width: int = 256
-    steps: int = 3200
+    steps: int = 2000
     batch: int = 16  # sequences of `context` tokens a step
     muon_learning_rate: float = 7e-3
     adam_learning_rate: float = 4e-3
@@ -46,7 +46,7 @@ class Recipe:
     warmup_steps: int = 100
     decay_part: float = 0.4  # the last part of the steps, in which the learning rate falls to nothing
     repeat_chance: float = 0.12  # sequences with a repeated passage: they reward induction heads
-    guided_from: int = 1040  # steps in which two heads are shown where to look, see guidance_loss
+    guided_from: int = 1062  # steps in which two heads are shown where to look, see guidance_loss
     guided_to: int = 1600
 
 
