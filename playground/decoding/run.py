@@ -11,6 +11,7 @@ import torch
 from transformers import LogitsProcessor, LogitsProcessorList, StoppingCriteriaList
 
 from playground.decoding.beam import BeamRecorder, chain_tree
+from playground.decoding.loop import continue_text, fits_loop
 from playground.decoding.plan import Plan, plan_decoding
 from playground.decoding.processors import Draw, Tap, build_filters
 from playground.decoding.recorder import StepRecorder
@@ -140,7 +141,10 @@ class DecodingRun:
             processors = [Tap(recorder.before_filters), *self._filters(), Tap(recorder.after_filters)]
             if settings.strategy == "sample":
                 processors.append(Draw(settings.seed, self._loaded.model.device))
-            self._generate(processors, recorder)
+            if fits_loop(self._loaded.model):
+                self._continue(processors, recorder)
+            else:
+                self._generate(processors, recorder)
         recorder.flush()
         return recorder.steps, recorder.hit_stop_string
 
@@ -155,6 +159,11 @@ class DecodingRun:
         for step in steps:
             self._emit(step)
         return steps, tree, recorder.hits_stop_string(best)
+
+    def _continue(self, processors: list[Any], criterion: Any) -> None:
+        model, plan = self._loaded.model, self._plan
+        ids = torch.tensor([plan.prompt_ids], device=model.device)  # (1, prompt)
+        continue_text(model, ids, LogitsProcessorList(processors), criterion, plan.eos_ids, plan.max_new_tokens)
 
     def _generate(self, processors: list[Any], criterion: Any) -> list[int]:
         """Run generate; return the ids of the best sequence, without the prompt."""

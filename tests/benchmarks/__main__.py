@@ -22,7 +22,7 @@ def read_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description="Measure how fast the page is.")
     parser.add_argument("--model", default="stories", help="a bundled name, a folder, or a name on the Hub")
-    parser.add_argument("--tokens", type=int, default=256, help="how many tokens each way of decoding makes")
+    parser.add_argument("--tokens", type=int, default=448, help="how many tokens each way of decoding makes")
     parser.add_argument("--write", action="store_true", help="put the table into the README")
     return parser.parse_args()
 
