@@ -19,9 +19,14 @@ def fits_loop(model: Any) -> bool:
     of all positions but the last.
     """
     own = model.generation_config
+    prepares_itself = any(
+        "prepare_inputs_for_generation" in vars(parent)
+        for parent in type(model).__mro__
+        if parent is not GenerationMixin
+    )
     return (
         not model.config.is_encoder_decoder
-        and type(model).prepare_inputs_for_generation is GenerationMixin.prepare_inputs_for_generation
+        and not prepares_itself
         and model._supports_default_dynamic_cache()
         and own.cache_implementation is None
         and own.prefill_chunk_size is None

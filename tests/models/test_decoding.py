@@ -6,6 +6,7 @@ import threading
 import pytest
 import torch
 
+from playground.decoding.loop import fits_loop
 from playground.decoding.run import DecodingRun
 from playground.records import BeamProgress, GenerationRecord, GenerationSettings, PlaygroundError, Step
 from tests.models.checkpoints import CONTEXT
@@ -431,3 +432,10 @@ def test_stream_refuses_at_once(tiny):
 def test_unknown_option_is_named(tiny):
     with pytest.raises(PlaygroundError, match=r"'beams'; there are: strategy, temperature"):
         tiny("gpt2").lm.generate(PROMPT, beams=3)
+
+
+@pytest.mark.parametrize(
+    ("family", "fits"), [("gpt2", True), ("llama", True), ("gemma2", True), ("bart", False), ("t5", False)]
+)
+def test_the_short_loop_serves_decoders(tiny, family, fits):
+    assert fits_loop(tiny(family).lm.loaded.model) is fits
