@@ -80,6 +80,8 @@ def generate(page: Page, prompt: str, *, strategy: str = "Sample", length: int =
     page.locator("#strategy").get_by_text(strategy, exact=True).click()
     set_number(page, "max-new-tokens", length)
     page.locator("#prompt textarea").fill(prompt)
+    # What an earlier run said must not be taken for this one's
+    page.locator("#status .status").evaluate("line => { line.textContent = ''; }")
     page.locator("#generate").click()
     expect(page.locator("#status")).to_contain_text("ended because")
     wait_for_maps(page)
