@@ -169,7 +169,7 @@ class Attention:
 def check_place(name: str, value: object, size: int) -> int:
     """Return `value` if it counts one of `size` things from 0, else raise PlaygroundError with the range."""
     try:
-        place = operator.index(value)  # type: ignore[arg-type]
+        place = operator.index(value)  # type: ignore[arg-type]  anything may come; TypeError is the answer
     except TypeError:
         place = -1
     if isinstance(value, bool) or not 0 <= place < size:

@@ -129,7 +129,7 @@ def _eager_function(module: nn.Module) -> Callable[..., tuple[torch.Tensor, torc
     for parent in type(module).__mro__:
         if (found := getattr(sys.modules[parent.__module__], "eager_attention_forward", None)) is not None:
             return found
-    raise NotImplementedError(f"{type(module).__name__} has no eager attention in its file.")
+    raise LookupError(f"{type(module).__name__} has no eager attention in its file.")
 
 
 def _is_causal(module: nn.Module, query: torch.Tensor, kwargs: dict[str, Any]) -> bool:

@@ -52,7 +52,8 @@ def continue_text(
     for _ in range(max_new_tokens):
         output = model(input_ids=unread, past_key_values=cache, use_cache=True, logits_to_keep=1)
         # A copy in float32: the recorder keeps it, and the model may use its own again
-        scores = processors(ids, output.logits[:, -1].to(copy=True, dtype=torch.float32))  # type: ignore[arg-type]
+        logits = output.logits[:, -1].to(copy=True, dtype=torch.float32)
+        scores = processors(ids, logits)  # type: ignore[arg-type]  transformers annotates LongTensor, ids are int64
         unread = scores.argmax(dim=-1, keepdim=True)
         ids = torch.cat([ids, unread], dim=1)
         if bool(is_over(ids, scores)) or int(unread) in eos_ids:
