@@ -35,7 +35,7 @@ class LocalBackend:
         self, names: Sequence[str], device: str = "auto", dtype: str = "auto", cache_bytes: int = DEFAULT_BYTES
     ) -> None:
         leave_a_core()
-        self._pool: ModelPool[LanguageModel] = ModelPool(names, lambda name: load(name, device, dtype))
+        self._pool: ModelPool[LanguageModel] = ModelPool(names, lambda name: _load_fast(name, device, dtype))
         self._cache = AttentionCache(cache_bytes)
 
     def models(self) -> tuple[str, ...]:
@@ -94,6 +94,12 @@ class LocalBackend:
         """Return the attention of a text; one forward pass serves the scores and every map of it."""
         language_model = self._pool.get(model)
         return self._cache.get((model, tuple(ids)), lambda: language_model.attention(tuple(ids)))
+
+
+def _load_fast(name: str, device: str, dtype: str) -> LanguageModel:
+    language_model = load(name, device, dtype)
+    language_model.speed_up()
+    return language_model
 
 
 def leave_a_core() -> None:

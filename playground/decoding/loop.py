@@ -5,11 +5,14 @@ than is done here, generate is used.
 """
 
 import inspect
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import torch
-from transformers import DynamicCache, GenerationMixin, LogitsProcessorList
+from transformers import DynamicCache, GenerationMixin, LogitsProcessor
+
+# (ids, *cache tensors) -> (logits, *cache tensors), see traced.py
+ModelStep = Callable[..., tuple[torch.Tensor, ...]]
 
 
 def fits_loop(model: Any) -> bool:
@@ -18,7 +21,9 @@ def fits_loop(model: Any) -> bool:
     So it is for decoders that prepare their inputs as most do, keep the usual cache, and can leave out the logits
     of all positions but the last.
     """
-    own = model.generation_config
+    own = getattr(model, "generation_config", None)  # encoders have none
+    if own is None:
+        return False
     prepares_itself = any(
         "prepare_inputs_for_generation" in vars(parent)
         for parent in type(model).__mro__
@@ -34,27 +39,56 @@ def fits_loop(model: Any) -> bool:
     )
 
 
+def tensors_of(cache: Any) -> list[torch.Tensor]:
+    """Return the keys and values of every layer of a DynamicCache, in turn  # each (1, key head, length, width)."""
+    return [tensor for layer in cache.layers for tensor in (layer.keys, layer.values)]
+
+
+def with_room(cache: Sequence[torch.Tensor], n_tokens: int) -> list[torch.Tensor]:
+    """Return a cache in memory that has room for `n_tokens` more, as a traced step needs it.
+
+    A position's heads lie together, so that the strides do not depend on the room.
+    """
+    roomy = []
+    for tensor in cache:
+        n_batch, n_heads, length, width = tensor.shape
+        memory = tensor.new_empty(n_batch, length + n_tokens, n_heads, width)
+        roomy.append(memory[:, :length].transpose(1, 2).copy_(tensor))
+    return roomy
+
+
 @torch.inference_mode()
 def continue_text(
     model: Any,
     ids: torch.Tensor,
-    processors: LogitsProcessorList,
+    processors: Sequence[LogitsProcessor],
     is_over: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    *,
     eos_ids: Collection[int],
     max_new_tokens: int,
+    step: ModelStep | None = None,
 ) -> None:
     """Take the likeliest token of the processed scores, up to `max_new_tokens` times.
 
     ids: (1, prompt). `is_over` is asked after each token, with ids (1, length) and scores (1, vocabulary).
+    step: the model's step as trace_step gives it, where there is one.
     """
     cache = DynamicCache(config=model.config)
-    unread = ids
-    for _ in range(max_new_tokens):
-        output = model(input_ids=unread, past_key_values=cache, use_cache=True, logits_to_keep=1)
+    output = model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
+    all_logits = output.logits
+    tensors = with_room(tensors_of(cache), max_new_tokens) if step is not None else []
+    for n_left in reversed(range(max_new_tokens)):
         # A copy in float32: the recorder keeps it, and the model may use its own again
-        logits = output.logits[:, -1].to(copy=True, dtype=torch.float32)
-        scores = processors(ids, logits)  # type: ignore[arg-type]  transformers annotates LongTensor, ids are int64
+        logits = all_logits[:, -1].to(copy=True, dtype=torch.float32)
+        scores: Any = logits
+        for process in processors:  # a LogitsProcessorList would look up each one's signature at every token
+            scores = process(ids, scores)
         unread = scores.argmax(dim=-1, keepdim=True)
         ids = torch.cat([ids, unread], dim=1)
-        if bool(is_over(ids, scores)) or int(unread) in eos_ids:
+        if bool(is_over(ids, scores)) or int(unread) in eos_ids or not n_left:
             return
+        if step is not None:
+            all_logits, *tensors = step(unread, *tensors)
+        else:
+            output = model(input_ids=unread, past_key_values=cache, use_cache=True, logits_to_keep=1)
+            all_logits = output.logits

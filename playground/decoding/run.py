@@ -15,6 +15,7 @@ from playground.decoding.loop import continue_text, fits_loop
 from playground.decoding.plan import Plan, plan_decoding
 from playground.decoding.processors import Draw, Tap, build_filters
 from playground.decoding.recorder import StepRecorder
+from playground.decoding.traced import traced_step
 from playground.models.codec import IncrementalDecoder, with_rest
 from playground.models.loading import LoadedModel
 from playground.records import BeamTree, FinishReason, GenerationEvent, GenerationRecord, GenerationSettings, Step
@@ -51,6 +52,14 @@ class DecodingRun:
     def start(self) -> None:
         """Begin to decode; returns at once."""
         self._thread.start()
+
+    def complete(self) -> GenerationRecord:
+        """Decode in the calling thread, in place of `start`, and return the record.
+
+        torch's threads sleep between operations when they work for another than the main thread, if it has as many
+        of them as there are cores (libgomp counts the main thread in): 190 tokens/s, and 660 in the main thread.
+        """
+        return self._decode()
 
     def cancel(self) -> None:
         """End the decoding within one token."""
@@ -163,7 +172,15 @@ class DecodingRun:
     def _continue(self, processors: list[Any], criterion: Any) -> None:
         model, plan = self._loaded.model, self._plan
         ids = torch.tensor([plan.prompt_ids], device=model.device)  # (1, prompt)
-        continue_text(model, ids, LogitsProcessorList(processors), criterion, plan.eos_ids, plan.max_new_tokens)
+        continue_text(
+            model,
+            ids,
+            processors,
+            criterion,
+            eos_ids=plan.eos_ids,
+            max_new_tokens=plan.max_new_tokens,
+            step=traced_step(model),
+        )
 
     def _generate(self, processors: list[Any], criterion: Any) -> list[int]:
         """Run generate; return the ids of the best sequence, without the prompt."""

@@ -79,10 +79,10 @@ def test_bad_prompts_leave_the_backend_working(backend):
 
 
 def test_one_forward_pass_serves_scores_and_maps(backend, tiny):
+    ids = tuple(token.id for token in backend.tokenize("gpt2", PROMPT))
     model = tiny("gpt2").lm.loaded.model
     passes = []
     handle = model.register_forward_pre_hook(lambda *call: passes.append(1))
-    ids = tuple(token.id for token in backend.tokenize("gpt2", PROMPT))
     try:
         scores = backend.score("gpt2", ids)
         summary = backend.attention_summary("gpt2", ids)
