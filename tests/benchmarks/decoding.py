@@ -66,12 +66,12 @@ def bare_rate(bare: Bare, settings: Settings) -> float:
 
 
 def recorded_rate(lm: "playground.LanguageModel", settings: Settings) -> float:
-    """Return tokens a second of `stream`, every step recorded."""
+    """Return tokens a second of `LanguageModel.generate`, every step recorded."""
     n_steps = 0
 
     def run() -> None:
         nonlocal n_steps
-        n_steps = sum(1 for _ in lm.stream(PROMPT, **asdict(settings)))
+        n_steps = len(lm.generate(PROMPT, **asdict(settings)).steps)
 
     duration_s = seconds(run)
     assert n_steps == settings.max_new_tokens

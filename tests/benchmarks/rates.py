@@ -2,6 +2,7 @@
 
 import os
 import statistics
+from collections.abc import Callable
 
 import torch
 from gradio_client import Client
@@ -9,14 +10,15 @@ from playwright.sync_api import Page
 
 import playground
 from tests.benchmarks import page as browser_page
-from tests.benchmarks.decoding import Bare, Settings, bare_rate, client_rate, recorded_rate
+from tests.benchmarks.decoding import Bare, bare_rate, client_rate, recorded_rate
 from tests.benchmarks.measurement import Measurement
 
 N_ROUNDS = 7
 
 BARE = "transformers' `generate` alone, on as many cores as the page gives to torch"
 BARE_ALL = "transformers' `generate` alone, on all cores"
-RECORDED = "`LanguageModel.stream`, every step recorded"
+RECORDED = "`LanguageModel.generate`, sped up, every step recorded, on as many cores as the page gives to torch"
+RECORDED_ALL = "`LanguageModel.generate`, sped up, every step recorded, on all cores"
 CLIENT = "`/generate` over HTTP, by gradio_client"
 PAGE = "on the page, in the browser"
 
@@ -24,14 +26,16 @@ PAGE = "on the page, in the browser"
 def measure(bare: Bare, lm: "playground.LanguageModel", url: str, page: Page, n_tokens: int) -> list[Measurement]:
     """Decode in every way with the same seed, round after round; the first round warms up."""
     client = Client(url, verbose=False)
-    rates: dict[str, list[float]] = {BARE: [], BARE_ALL: [], RECORDED: [], CLIENT: [], PAGE: []}
+    lm.speed_up()
+    rates: dict[str, list[float]] = {name: [] for name in (BARE, BARE_ALL, RECORDED, RECORDED_ALL, CLIENT, PAGE)}
     first_tokens = []
     for at, settings in enumerate(bare.long_runs(N_ROUNDS + 1, n_tokens)):
         generated = browser_page.generate(page, settings)
         round_rates = {
             BARE: bare_rate(bare, settings),
-            BARE_ALL: bare_rate_on_all_cores(bare, settings),
+            BARE_ALL: on_all_cores(lambda settings=settings: bare_rate(bare, settings)),
             RECORDED: recorded_rate(lm, settings),
+            RECORDED_ALL: on_all_cores(lambda settings=settings: recorded_rate(lm, settings)),
             CLIENT: client_rate(client, settings),
             PAGE: generated.tokens_per_s,
         }
@@ -44,21 +48,22 @@ def measure(bare: Bare, lm: "playground.LanguageModel", url: str, page: Page, n_
     return [first, *measured, *ratios(rates)]
 
 
-def bare_rate_on_all_cores(bare: Bare, settings: Settings) -> float:
-    """Return tokens a second of `generate` with torch's own choice of threads, one a core."""
+def on_all_cores(rate: Callable[[], float]) -> float:
+    """Return a rate with torch's own choice of threads, one a core."""
     before = torch.get_num_threads()
     torch.set_num_threads(os.cpu_count() or 1)
     try:
-        bare.generate(Settings(seed=settings.seed, max_new_tokens=16))  # gathers the threads
-        return bare_rate(bare, settings)
+        rate()  # gathers the threads
+        return rate()
     finally:
         torch.set_num_threads(before)
 
 
 def ratios(rates: dict[str, list[float]]) -> list[Measurement]:
-    """Return what each way reaches of transformers alone: the ratio of the medians."""
-    bare = statistics.median(rates[BARE])
+    """Return what each way reaches of transformers alone on the same cores: the ratio of the medians."""
+    medians = {name: statistics.median(values) for name, values in rates.items()}
+    against = {RECORDED: BARE, RECORDED_ALL: BARE_ALL, CLIENT: BARE, PAGE: BARE}
     return [
-        Measurement(f"the same against transformers alone: {name}", "", (statistics.median(rates[name]) / bare,))
-        for name in (RECORDED, CLIENT, PAGE)
+        Measurement(f"the same against transformers alone: {name}", "", (medians[name] / medians[bare],))
+        for name, bare in against.items()
     ]
