@@ -1,18 +1,29 @@
 // A plotly figure that answers clicks and follows the theme. The value is the figure as JSON; `highlight` says what
 // is selected, and is drawn here, so that a selection does not send the figure again.
-const { cssColor, hideTip, onTheme, showTip, stops, themeName } = window.playground;
+const { colorAt, cssColor, hideTip, onTheme, showTip, stops, themeName } = window.playground;
 const palette = PALETTE;
 
 const plot = element.querySelector(".chart-plot");
 const empty = element.querySelector(".chart-empty");
 let figure = null;
+let style = { log: false, threshold: 0 };
+
+// Colours of weights: logarithmic on request, and none below the threshold.
+const weightStops = (name) => {
+  const scale = palette[style.log && name === "attention" ? "attention-log" : name];
+  const all = stops(scale);
+  const { threshold } = style;
+  if (!threshold || name !== "attention") return all;
+  const nothing = all[0][1];
+  return [[0, nothing], [threshold, nothing], [threshold, colorAt(scale, threshold)], ...all.filter(([at]) => at > threshold)];
+};
 
 const themed = (source) => {
   const ink = cssColor("--ink"), faint = cssColor("--line"), accent = cssColor("--accent-ink");
   const data = source.data.map((trace) => {
     const out = { ...trace };
     if (trace.meta?.scale) {
-      out.colorscale = stops(palette[trace.meta.scale]);
+      out.colorscale = weightStops(trace.meta.scale);
       if (out.colorbar) out.colorbar = { ...out.colorbar, tickfont: { color: ink }, title: { ...out.colorbar.title, font: { color: ink } } };
     }
     if (trace.meta?.series) out.marker = { ...trace.marker, color: palette.series[trace.meta.series][themeName()] };
@@ -21,7 +32,9 @@ const themed = (source) => {
   const layout = { ...source.layout };
   layout.font = { ...layout.font, color: ink, family: getComputedStyle(document.body).fontFamily };
   layout.shapes = (layout.shapes || []).map((shape) =>
-    shape.name === "grid" ? { ...shape, line: { ...shape.line, color: faint } } : shape,
+    shape.name === "grid" ? { ...shape, line: { ...shape.line, color: faint } }
+    : shape.name === "group" ? { ...shape, line: { ...shape.line, color: cssColor("--ink-soft") } }
+    : shape,
   );
   layout.shapes.push(...selection(layout.meta || {}, accent));
   for (const axis of ["xaxis", "yaxis"]) layout[axis] = { ...layout[axis], gridcolor: faint, linecolor: faint };
@@ -29,7 +42,7 @@ const themed = (source) => {
   const width = plot.clientWidth || element.clientWidth;
   // A map is about as high as it is wide, so that its cells are near square.
   const hover = layout.meta?.hover;
-  if (hover === "weights" || hover === "rows") thinLabels(data[0], layout, width);
+  if (hover === "weights" || hover === "rows" || hover === "bars") thinLabels(data[0], layout, width);
   if (hover === "weights") layout.height = Math.round(Math.max(340, Math.min(0.92 * width, 840)));
   if (hover === "tiles") {
     // Square tiles, whatever the width, but never so many that the page is nothing else.
@@ -53,11 +66,27 @@ const thinLabels = (trace, layout, width) => {
   if (narrow) for (const axis of ["xaxis", "yaxis"]) layout[axis].title = undefined;
 };
 
+// Tiles may stand in another order than the model's: from a place to (layer, head), and back.
+const headAt = (meta, row, column) => meta.order?.[row * meta.n_heads + column] ?? [row, column];
+const placeOf = (meta, layer, head) => {
+  if (!meta.order) return [layer, head];
+  const at = meta.order.findIndex((place) => place[0] === layer && place[1] === head);
+  return [Math.floor(at / meta.n_heads), at % meta.n_heads];
+};
+
+let cursor = null; // [row, column] of the tile that the keyboard stands on
 const selection = (meta, accent) => {
   const at = JSON.parse(props.highlight || "{}");
   const frame = { type: "rect", name: "selected", line: { color: accent, width: 2.5 } };
-  if (meta.hover === "tiles" && at.layer !== undefined)
-    return [{ ...frame, x0: at.head, x1: at.head + 1, y0: at.layer, y1: at.layer + 1 }];
+  if (meta.hover === "tiles" && at.layer !== undefined) {
+    const [row, column] = placeOf(meta, at.layer, at.head);
+    const frames = [{ ...frame, x0: column, x1: column + 1, y0: row, y1: row + 1 }];
+    if (cursor) {
+      const [y, x] = cursor;
+      frames.push({ ...frame, name: "cursor", line: { color: accent, width: 2, dash: "dot" }, x0: x, x1: x + 1, y0: y, y1: y + 1 });
+    }
+    return frames;
+  }
   if ((meta.hover === "weights" || meta.hover === "rows") && at.row !== undefined && at.row < meta.queries.length)
     return [{ ...frame, line: { color: accent, width: 2 }, xref: "paper", x0: 0, x1: 1, y0: at.row - 0.5, y1: at.row + 0.5 }];
   return [];
@@ -86,7 +115,7 @@ const redraw = async () => {
 
 const place = (point) => {
   const meta = figure.layout.meta || {};
-  if (meta.hover === "tiles") return [Math.floor(point.y), Math.floor(point.x)];
+  if (meta.hover === "tiles") return headAt(meta, Math.floor(point.y), Math.floor(point.x));
   if (point.pointIndex?.length === 2) return [point.pointIndex[0], point.pointIndex[1]];
   return [point.pointIndex ?? point.pointNumber, 0];
 };
@@ -97,16 +126,23 @@ const onClick = ({ points }) => {
 const onHover = ({ points, event }) => {
   const meta = figure.layout.meta || {};
   const [row, column] = place(points[0]);
-  const weight = () => (points[0].z / meta.unit).toFixed(2);
+  const weight = () => (meta.low + points[0].z * meta.unit).toFixed(2);
   const lines =
-    meta.hover === "tiles" ? [`layer ${row}, head ${column}`, "click to open its map"]
+    meta.hover === "tiles" ? tileLines(row, column)
     : meta.hover === "weights" ? [`“${meta.queries[row]}” looks at “${meta.keys[column]}”: ${weight()}`, `token ${row} at token ${column}`]
+    : meta.hover === "bars" ? [`“${meta.query}” looks at “${meta.keys[row]}”: ${points[0].y.toFixed(3)}`, `token ${row}`]
     : meta.hover === "rows" ? [`${meta.queries[row]} looks at “${meta.keys[column]}”: ${weight()}`]
     : null;
-  if (lines) showTip(lines, event.clientX, event.clientY);
+  if (lines) showTip(lines, event.clientX, event.clientY, meta.hover === "tiles" ? tilePicture(row, column) : null);
 };
+let tileLines = (layer, head) => [`layer ${layer}, head ${head}`];
+let tilePicture = () => null;
 plot.addEventListener("mouseleave", hideTip);
 
+element.querySelector(".chart").addEventListener("restyle", ({ detail }) => {
+  style = { ...style, ...detail };
+  redraw();
+});
 onTheme(redraw);
 watch("value", draw);
 watch("highlight", redraw);

@@ -49,7 +49,7 @@ window.playground = (() => {
 
   // One tooltip for the whole page. Lines are set as text, never as HTML: tokens are whatever a visitor typed.
   let tip;
-  const showTip = (lines, x, y) => {
+  const showTip = (lines, x, y, picture = null) => {
     if (!tip) {
       tip = document.createElement("div");
       tip.className = "playground-tip";
@@ -63,6 +63,7 @@ window.playground = (() => {
         if (at === 0) row.className = "playground-tip-title";
         return row;
       }),
+      ...(picture ? [picture] : []),
     );
     tip.style.display = "block";
     const { width, height } = tip.getBoundingClientRect();

@@ -2,13 +2,16 @@
 // on it only grows, so that chips are added and those that are there stay as they are.
 const { colorAt, hideTip, onTheme, percent, showTip, visible } = window.playground;
 const PROMPT = 1, SPECIAL = 2, PARTIAL = 4;
-const scale = PALETTE.probability;
+const scales = { probability: PALETTE.probability, attention: PALETTE.attention };
+const ends = { probability: ["0 %", "100 %"], attention: ["0", "1"] };
 
 const box = element.querySelector(".chips");
 const empty = element.querySelector(".chips-empty");
 let drawn = "";
 let tokens = [];
 let selected = -1;
+let colour = "probability";
+let tint = {};
 
 const describe = (token, at) => {
   const [id, , label, probability, rank, flags] = token;
@@ -17,6 +20,8 @@ const describe = (token, at) => {
   else lines.push(`probability ${percent(probability)} · rank ${rank}`);
   lines.push(flags & PROMPT ? "given by you" : "written by the model");
   if (flags & PARTIAL) lines.push("bytes of a part of a character");
+  if (colour === "attention" && tint.weights?.[at] !== undefined)
+    lines.push(at > tint.query ? "comes later: could not be looked at" : `the head's weight here: ${tint.weights[at].toFixed(3)}`);
   return lines;
 };
 
@@ -43,9 +48,14 @@ const fill = (chip, token) => {
   }
 };
 
-const paint = (chip, token) => {
-  chip.style.backgroundColor = token[3] === null ? "" : colorAt(scale, token[3]);
+const paint = (chip, token, at) => {
+  const value = colour === "attention" ? tint.weights?.[at] ?? null : token[3];
+  chip.style.backgroundColor = value === null ? "" : colorAt(scales[colour], value);
+  // A weight near 1 is as dark as the ink of the light theme, and as light as that of the dark one
+  chip.classList.toggle("chip-strong", colour === "attention" && value > 0.3);
+  chip.classList.toggle("chip-looking", colour === "attention" && at === tint.query);
 };
+const paintAll = () => tokens.forEach((token, at) => paint(box.children[at], token, at));
 
 const add = (token) => {
   const at = tokens.push(token) - 1;
@@ -57,7 +67,7 @@ const add = (token) => {
   chip.setAttribute("aria-label", describe(token, at).join(", "));
   chip.tabIndex = at === 0 ? 0 : -1;
   fill(chip, token);
-  paint(chip, token);
+  paint(chip, token, at);
   return chip;
 };
 
@@ -153,15 +163,29 @@ box.addEventListener("keydown", (event) => {
 
 const legend = element.querySelector(".legend-scale");
 const paintLegend = () => {
-  const parts = Array.from({ length: 21 }, (_, at) => colorAt(scale, at / 20));
+  const parts = Array.from({ length: 21 }, (_, at) => colorAt(scales[colour], at / 20));
   legend.style.background = `linear-gradient(to right, ${parts.join(",")})`;
+  [".legend-low", ".legend-high"].forEach((end, at) => (element.querySelector(end).textContent = ends[colour][at]));
+};
+const choices = [...element.querySelectorAll(".legend-choice")];
+for (const choice of choices)
+  choice.addEventListener("click", () => {
+    colour = choice.dataset.colour;
+    for (const other of choices) other.setAttribute("aria-pressed", String(other === choice));
+    paintLegend();
+    paintAll();
+  });
+const takeTint = () => {
+  tint = JSON.parse(props.tint || "{}");
+  if (colour === "attention") paintAll();
 };
 onTheme(() => {
   paintLegend();
-  tokens.forEach((token, at) => paint(box.children[at], token));
+  paintAll();
 });
 
 paintLegend();
 watch("value", draw);
 watch("selected", markWanted);
+watch("tint", takeTint);
 draw();

@@ -9,13 +9,15 @@ import torch
 
 from playground.attention.capture import Capture
 from playground.attention.layers import CapturedLayers, Layers
-from playground.attention.weights import compute_scores, per_query_head, weights_of
+from playground.attention.map_view import view_weights
+from playground.attention.weights import bias_row, compute_scores, per_query_head, weights_of
 from playground.records import (
     AttentionKind,
     AttentionSummary,
     HeadMap,
     HeadRows,
     LayerMaps,
+    MapView,
     PlaygroundError,
     QueryKeyRow,
     Token,
@@ -92,10 +94,11 @@ class Attention:
             return layers.weights(layer).numpy()
         return layers.weights(layer, _one("head", head, layers.n_heads)).numpy()[0]
 
-    def head_map(self, layer: int, head: int, kind: AttentionKind = "self") -> HeadMap:
-        """Return the weights of one head with the tokens of its rows and columns."""
-        weights = self.weights(layer, check_place("head", head, self._layers(kind).n_heads), kind)
-        return HeadMap(kind, layer, head, weights, self.query_tokens(kind), self.key_tokens(kind))
+    def head_map(self, layer: int, head: int, kind: AttentionKind = "self", view: MapView | None = None) -> HeadMap:
+        """Return the weights of one head, or what `view` makes of its layer, with the tokens of rows and columns."""
+        view = view or MapView()
+        weights = view_weights(self, layer, check_place("head", head, self._layers(kind).n_heads), kind, view)
+        return HeadMap(kind, layer, head, weights, self.query_tokens(kind), self.key_tokens(kind), view)
 
     def layer_maps(self, layer: int, kind: AttentionKind = "self") -> LayerMaps:
         """Return the weights of all heads of one layer with the tokens of rows and columns."""
@@ -157,6 +160,9 @@ class Attention:
             output=output,
             query_token=query_tokens[query],
             key_tokens=self.key_tokens(kind),
+            scaling=call.scaling,
+            softcap=call.softcap,
+            position_bias=None if call.position_bias is None else bias_row(call, head, query),
         )
 
     def _layers(self, kind: AttentionKind) -> Layers:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from playground.attention.interface import AttentionCall, additive, causal_mask
@@ -55,6 +56,13 @@ def per_query_head(states: torch.Tensor, n_query_heads: int) -> torch.Tensor:
     states: (1, key head, key, d_head)  -> (query head, key, d_head)
     """
     return states[0].repeat_interleave(n_query_heads // states.shape[1], dim=0)
+
+
+def bias_row(call: AttentionCall, head: int, query: int) -> np.ndarray:
+    """Return the position bias that one query's scores get  # float32 (key,)."""
+    assert call.position_bias is not None
+    part = _cut(call.position_bias, slice(head, head + 1), slice(query, query + 1), call.key.shape[2])
+    return part[0, 0].float().cpu().numpy()
 
 
 def _softmax(call: AttentionCall, masked: torch.Tensor, heads: slice) -> torch.Tensor:

@@ -19,7 +19,9 @@ from playground.records import (
     HeadMap,
     HeadRows,
     LayerMaps,
+    MapView,
     ModelSpec,
+    QueryKeyRow,
     Token,
     TokenScore,
 )
@@ -77,14 +79,26 @@ class LocalBackend:
         return self._attention(model, ids).summary(kind)
 
     def head_map(
-        self, model: str, ids: tuple[int, ...], layer: int, head: int, kind: AttentionKind = "self"
+        self,
+        model: str,
+        ids: tuple[int, ...],
+        layer: int,
+        head: int,
+        kind: AttentionKind = "self",
+        view: MapView | None = None,
     ) -> HeadMap:
-        """Return the weights of one head."""
-        return self._attention(model, ids).head_map(layer, head, kind)
+        """Return the weights of one head, or what `view` makes of its layer."""
+        return self._attention(model, ids).head_map(layer, head, kind, view)
 
     def layer_maps(self, model: str, ids: tuple[int, ...], layer: int, kind: AttentionKind = "self") -> LayerMaps:
         """Return the weights of all heads of one layer."""
         return self._attention(model, ids).layer_maps(layer, kind)
+
+    def query_key(
+        self, model: str, ids: tuple[int, ...], layer: int, head: int, query: int, kind: AttentionKind = "self"
+    ) -> QueryKeyRow:
+        """Return how the weights of one row of one head came about."""
+        return self._attention(model, ids).query_key(layer, head, query, kind)
 
     def head_rows(self, model: str, ids: tuple[int, ...], query: int, kind: AttentionKind = "self") -> HeadRows:
         """Return where every head looked from position `query`."""

@@ -12,7 +12,9 @@ from playground.records import (
     HeadMap,
     HeadRows,
     LayerMaps,
+    MapView,
     ModelSpec,
+    QueryKeyRow,
     Token,
     TokenScore,
 )
@@ -56,13 +58,25 @@ class Backend(Protocol):
         ...
 
     def head_map(
-        self, model: str, ids: tuple[int, ...], layer: int, head: int, kind: AttentionKind = "self"
+        self,
+        model: str,
+        ids: tuple[int, ...],
+        layer: int,
+        head: int,
+        kind: AttentionKind = "self",
+        view: MapView | None = None,
     ) -> HeadMap:
-        """Return the weights of one head."""
+        """Return the weights of one head, or what `view` makes of its layer."""
         ...
 
     def layer_maps(self, model: str, ids: tuple[int, ...], layer: int, kind: AttentionKind = "self") -> LayerMaps:
         """Return the weights of all heads of one layer."""
+        ...
+
+    def query_key(
+        self, model: str, ids: tuple[int, ...], layer: int, head: int, query: int, kind: AttentionKind = "self"
+    ) -> QueryKeyRow:
+        """Return how the weights of one row of one head came about."""
         ...
 
     def head_rows(self, model: str, ids: tuple[int, ...], query: int, kind: AttentionKind = "self") -> HeadRows:

@@ -14,7 +14,7 @@ from playground.records.generation import (
     Step,
     Strategy,
 )
-from playground.records.maps import AttentionKind, AttentionSummary, HeadMap, HeadRows, LayerMaps
+from playground.records.maps import AttentionKind, AttentionSummary, HeadMap, HeadRows, LayerMaps, MapView
 from playground.records.query_key import QueryKeyRow
 from playground.records.spec import ModelKind, ModelSpec
 from playground.records.tokens import Token, TokenScore
@@ -34,6 +34,7 @@ __all__ = [
     "HeadMap",
     "HeadRows",
     "LayerMaps",
+    "MapView",
     "ModelKind",
     "ModelSpec",
     "PlaygroundError",

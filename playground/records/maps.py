@@ -21,15 +21,30 @@ class AttentionSummary:
 
 
 @dataclass(frozen=True)
+class MapView:
+    """What is made of a layer's weights for a map.
+
+    `heads`: one head, the mean or the maximum over the heads of its layer, or one head minus another.
+    `hide_first`: the first token, on which many heads rest, is left out and the rest of each row sums to 1.
+    """
+
+    heads: Literal["one", "mean", "max", "difference"] = "one"
+    other_layer: int = 0  # of a difference
+    other_head: int = 0
+    hide_first: bool = False
+
+
+@dataclass(frozen=True)
 class HeadMap:
     """The weights of one head: row = the token that looks (query), column = the token looked at (key)."""
 
     kind: AttentionKind
     layer: int
     head: int
-    weights: np.ndarray  # float32 [query, key]
+    weights: np.ndarray  # float32 [query, key]; a difference is from -1 to 1
     query_tokens: tuple[Token, ...]
     key_tokens: tuple[Token, ...]
+    view: MapView = MapView()
 
 
 @dataclass(frozen=True)

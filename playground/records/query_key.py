@@ -31,3 +31,7 @@ class QueryKeyRow:
     output: np.ndarray  # float32 [d_value]
     query_token: Token
     key_tokens: tuple[Token, ...]
+    scaling: float
+    softcap: float | None = None  # scores are squeezed to +-softcap: softcap * tanh(score / softcap)
+    position_bias: np.ndarray | None = None  # added to the scores  # float32 [key]
+    model_output: np.ndarray | None = None  # what the model's own attention gave for `output`  # float32 [d_value]

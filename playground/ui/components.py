@@ -4,6 +4,7 @@ Each is gradio's HTML component with markup from assets/html and behaviour from 
 """
 
 import html
+from typing import Any
 
 import gradio as gr
 
@@ -32,13 +33,15 @@ def script_with_palette(path: str) -> str:
 
 
 def build_token_chips(elem_id: str) -> gr.HTML:
-    """Build the text as chips: value = lines of JSON (views.tokens), selected = index of the selected token.
+    """Build the text as chips.
 
+    value = lines of JSON, tint = where a head looked (both from views.tokens), selected = index of the selected token.
     Fires `select` with {index}.
     """
     return gr.HTML(
         value="",
         selected=-1,
+        tint="{}",
         html_template=read_asset("html/tokens.html"),
         js_on_load=script_with_palette("js/tokens.js"),
         head=SHARED_SCRIPT,
@@ -48,21 +51,34 @@ def build_token_chips(elem_id: str) -> gr.HTML:
     )
 
 
+def build_overview(elem_id: str, *, hint: str, place: int) -> gr.HTML:
+    """Build the chart of all heads: as build_chart, with the keyboard and a large picture of a tile.
+
+    patterns = JSON of {names, scores [pattern][layer][head]}, for what is said of a tile.
+    """
+    return _build_chart(elem_id, ("js/chart.js", "js/overview.js"), hint=hint, place=place, patterns="{}")
+
+
 def build_chart(elem_id: str, *, hint: str, place: int) -> gr.HTML:
     """Build a chart: value = a plotly figure as JSON, highlight = JSON of what is selected in it.
 
     Fires `select` with {index: [row, column], value}. `place` is the height in pixels that is kept for it, so
     that nothing jumps when it comes; `hint` says what to do while it is empty.
     """
+    return _build_chart(elem_id, ("js/chart.js",), hint=hint, place=place)
+
+
+def _build_chart(elem_id: str, scripts: tuple[str, ...], *, hint: str, place: int, **properties: Any) -> gr.HTML:
     return gr.HTML(
         value="",
         highlight="{}",
         html_template=place_kept("html/chart.html", hint, place),
-        js_on_load=script_with_palette("js/chart.js"),
+        js_on_load="".join(map(script_with_palette, scripts)),
         head=PLOTLY_SCRIPT,
         apply_default_css=False,
         elem_id=elem_id,
         elem_classes=["chart-block"],
+        **properties,
     )
 
 

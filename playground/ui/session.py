@@ -4,9 +4,9 @@ A session holds ids and choices; models, weights and attention stay with the bac
 """
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-from playground.records import GenerationRecord, Step, Token
+from playground.records import GenerationRecord, MapView, Step, Token
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class Session:
     selected: int = -1  # index of the selected token
     layer: int = 0
     head: int = 0
+    map_view: MapView = field(default_factory=MapView)
 
     @property
     def n_prompt(self) -> int:
@@ -42,10 +43,10 @@ class Session:
         return self.steps[at] if 0 <= at < len(self.steps) else None
 
 
-def session_of(record: GenerationRecord, *, layer: int, head: int) -> Session:
-    """Return the session that shows a finished run, its last token selected."""
+def session_of(record: GenerationRecord, before: Session) -> Session:
+    """Return the session that shows a finished run, its last token selected, all else as it was before."""
     ids = record.ids
-    return Session(record.model, ids, record.tokens, record.steps, len(ids) - 1, layer, head)
+    return replace(before, model=record.model, ids=ids, tokens=record.tokens, steps=record.steps, selected=len(ids) - 1)
 
 
 class Cancellations:

@@ -11,14 +11,7 @@ from playground.records import BeamProgress, GenerationRecord, GenerationSetting
 from playground.ui.controls.decoding import DecodingControls
 from playground.ui.session import Cancellations, Session, session_of
 from playground.ui.status import describe_run, status_line
-from playground.ui.tabs.attention import (
-    BERTVIZ_VIEW,
-    MAP_VIEW,
-    AttentionTab,
-    show_detail,
-    show_selection,
-    show_text,
-)
+from playground.ui.tabs.attention import AttentionTab, show_tint
 from playground.ui.tabs.choices import ChoicesTab, show_choices
 from playground.views.tokens import prompt_lines, scored_lines, step_lines
 
@@ -122,14 +115,17 @@ class Wiring:
 
         follow(self.panel.tokens.select, self.on_token)
         follow(attention.overview.select, self.on_tile)
-        follow(attention.map.select, self.on_map_row)
+        follow(attention.map.chart.select, self.on_map_row)
         follow(attention.rows.select, self.on_head_row)
         follow(attention.layer.input, self.on_head, layer=attention.layer, head=attention.head)
         follow(attention.head.input, self.on_head, layer=attention.layer, head=attention.head)
-        attention.views.select(
+        options = attention.map.options()
+        for option in options.values():
+            follow(option.input, self.on_map_options, **options)  # type: ignore[attr-defined]  all of them have it
+        attention.view_tabs.select(
             self.on_view,
             inputs_kwargs={"session": self.session},
-            outputs=[attention.view, attention.rows, attention.map, attention.bertviz_note, attention.bertviz],
+            outputs=[attention.view, self.panel.status, *attention.view_outputs()],
             **AT_ONCE,
         )
 
@@ -155,7 +151,7 @@ class Wiring:
                 lines += step_lines(event for event in events if isinstance(event, Step))
                 last = events[-1]
                 if isinstance(last, GenerationRecord):
-                    finished = session_of(last, layer=session.layer, head=session.head)
+                    finished = session_of(last, session)
                     yield {
                         **idle,
                         panel.tokens: gr.HTML(value=lines, selected=finished.selected),
@@ -189,7 +185,7 @@ class Wiring:
             scores = self.backend.score(model, ids)
         except PlaygroundError as error:
             return {panel.status: status_line(str(error), "error")}
-        shown = Session(model, ids, tokens, (), len(ids) - 1, session.layer, session.head)
+        shown = replace(session, model=model, ids=ids, tokens=tokens, steps=(), selected=len(ids) - 1)
         return {
             panel.tokens: gr.HTML(value=scored_lines(scores, tokens), selected=shown.selected),
             panel.status: status_line(f"{len(ids)} tokens, read without generating."),
@@ -203,29 +199,36 @@ class Wiring:
         try:
             session = self.within_model(session)
             scores = self.backend.score(session.model, session.ids)[: session.n_prompt]
-            shown = dict(zip(self.attention.outputs(), show_text(self.backend, session, view), strict=True))
+            values = self.attention.show_text(self.backend, session, view)
+            tint = show_tint(self.backend, session)
         except PlaygroundError as error:
             return {self.panel.status: status_line(str(error), "error")}
-        lines = scored_lines(scores, session.tokens) + step_lines(session.steps)
+        shown = dict(zip(self.attention.outputs(), values, strict=True))
         shown |= dict(zip(self.choices.outputs(), show_choices(session), strict=True))
-        return {self.session: session, self.panel.tokens: gr.HTML(value=lines, selected=session.selected), **shown}
+        lines = scored_lines(scores, session.tokens) + step_lines(session.steps)
+        chips = gr.HTML(value=lines, selected=session.selected, tint=tint)
+        return {self.session: session, self.panel.tokens: chips, **shown}
 
     def within_model(self, session: Session) -> Session:
         """Return the session with a layer and a head that its model has."""
         spec = self.backend.spec(session.model)
-        layer, head = min(session.layer, spec.n_layers - 1), min(session.head, spec.n_query_heads - 1)
-        return replace(session, layer=layer, head=head)
+        last_layer, last_head, view = spec.n_layers - 1, spec.n_query_heads - 1, session.map_view
+        view = replace(view, other_layer=min(view.other_layer, last_layer), other_head=min(view.other_head, last_head))
+        return replace(session, layer=min(session.layer, last_layer), head=min(session.head, last_head), map_view=view)
 
     def follow(self, session: Session, view: str) -> dict[Any, Any]:
         """Return every instrument for a session in which something else is selected."""
         if not session.ids:
             return {self.session: session}
+        attention = self.attention
         try:
-            shown = dict(zip(self.attention.outputs(), show_selection(self.backend, session, view), strict=True))
+            values = attention.show_selection(self.backend, session, view)
+            tint = show_tint(self.backend, session)
         except PlaygroundError as error:
             return {self.panel.status: status_line(str(error), "error")}
+        shown = dict(zip(attention.outputs(), values, strict=True))
         shown |= dict(zip(self.choices.outputs(), show_choices(session), strict=True))
-        return {self.session: session, self.panel.tokens: gr.HTML(selected=session.selected), **shown}
+        return {self.session: session, self.panel.tokens: gr.HTML(selected=session.selected, tint=tint), **shown}
 
     def on_token(self, session: Session, view: str, event: gr.EventData) -> dict[Any, Any]:
         """A chip was selected."""
@@ -253,13 +256,25 @@ class Wiring:
         """A layer or a head was chosen from its list."""
         return self.follow(replace(session, layer=int(layer), head=int(head)), view)
 
-    def on_view(self, session: Session, event: gr.SelectData) -> list[object]:
-        """Another of the detail views was opened: draw it."""
-        names = (MAP_VIEW, BERTVIZ_VIEW)
-        view = names[event.index if isinstance(event.index, int) and 0 <= event.index < len(names) else 0]
+    def on_map_options(self, session: Session, view: str, heads: str, other: str, hide_first: bool) -> dict[Any, Any]:
+        """Something else is to be made of the weights on the map."""
+        try:
+            session = self.attention.map.chosen(session, heads, other, hide_first)
+        except PlaygroundError as error:
+            return {self.panel.status: status_line(str(error), "error")}
+        return self.follow(session, view)
+
+    def on_view(self, session: Session, event: gr.SelectData) -> dict[Any, Any]:
+        """Another view of the head was opened: fill it."""
+        attention = self.attention
+        name = attention.view_name(event.index)
         if not session.ids:
-            return [view, *(gr.skip() for _ in range(4))]
-        return [view, *show_detail(self.backend, self.within_model(session), view)]
+            return {attention.view: name}
+        try:
+            values = attention.show_view(self.backend, self.within_model(session), name)
+        except PlaygroundError as error:
+            return {attention.view: name, self.panel.status: status_line(str(error), "error")}
+        return {attention.view: name, **dict(zip(attention.view_outputs(), values, strict=True))}
 
     def on_room(self, prompt: str, model: str, max_new_tokens: int) -> str:
         """Say how much of the context prompt and output will take, before anything is cut."""

@@ -35,7 +35,8 @@ def draw_head_rows(rows: HeadRows, *, compact: bool = False) -> go.Figure:
             height=max(220, min(900, ROW_PIXELS * len(names)) + 90),
             meta={
                 "hover": "rows",
-                "unit": top,
+                "low": 0,
+                "unit": 1 / top,
                 "queries": names,
                 "keys": [plain_label(token) for token in rows.key_tokens],
             },

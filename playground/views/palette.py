@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 
-ScaleName = Literal["attention", "probability"]
+ScaleName = Literal["attention", "attention-log", "difference", "probability"]
 SeriesName = Literal["before", "after", "chosen"]
 
 

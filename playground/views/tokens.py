@@ -3,6 +3,8 @@
 import json
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
 from playground.records import Step, Token, TokenScore
 
 PROMPT, SPECIAL, PARTIAL = 1, 2, 4
@@ -37,3 +39,11 @@ def scored_lines(scores: Sequence[TokenScore], tokens: Sequence[Token]) -> str:
 def step_lines(steps: Iterable[Step]) -> str:
     """Return chips for generated tokens; the probability is the model's own, before any filter."""
     return "".join(chip_line(step.token, step.chosen.raw_probability, step.rank) for step in steps)
+
+
+def tint_of(weights: np.ndarray, query: int) -> str:
+    """Return where one head looked from `query`, for the chips: JSON of {query, weights}.
+
+    weights: float32 [key]
+    """
+    return json.dumps({"query": query, "weights": [float(f"{weight:.3g}") for weight in weights]})

@@ -1,52 +1,91 @@
-"""The Attention tab: all heads, one head's map, every head from the selected token, and BertViz."""
+"""The Attention tab: all heads, every head from the selected token, and the views of one head."""
 
 import html
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import gradio as gr
 
 from playground.backends.protocol import Backend
-from playground.ui.components import build_chart, build_frame
+from playground.ui.components import build_chart, build_overview
+from playground.ui.head_views.base import HINT, HeadView
+from playground.ui.head_views.bertviz import BertvizPanel
+from playground.ui.head_views.inside import InsidePanel
+from playground.ui.head_views.map import MapPanel
 from playground.ui.session import Session
-from playground.views.bertviz import draw_head_view
-from playground.views.head_map import draw_head_map
 from playground.views.head_rows import draw_head_rows
 from playground.views.heads_overview import draw_heads_overview
 from playground.views.labels import plain_label
-
-HINT = "Generate or analyse a text, and every attention head appears here."
-MAP_VIEW, BERTVIZ_VIEW = "map", "bertviz"
+from playground.views.tokens import tint_of
 
 
 @dataclass(frozen=True)
 class AttentionTab:
-    """The components of the tab. `view` holds whether the map or BertViz is open."""
+    """The components of the tab. `view` holds the name of the view that is open."""
 
     caption: gr.HTML
     overview: gr.HTML
     layer: gr.Dropdown
     head: gr.Dropdown
-    map: gr.HTML
     rows: gr.HTML
-    bertviz_note: gr.HTML
-    bertviz: gr.HTML
-    views: gr.Tabs
+    map: MapPanel
+    views: tuple[HeadView, ...]
+    view_tabs: gr.Tabs
     view: gr.State
 
     def outputs(self) -> list[gr.components.Component]:
+        return [self.caption, self.overview, self.layer, self.head, self.rows, *self.view_outputs()]
+
+    def view_outputs(self) -> list[gr.components.Component]:
+        return [component for view in self.views for component in view.outputs()]
+
+    def view_name(self, index: object) -> str:
+        """Return the name of the view whose tab is at `index`; the first where there is none."""
+        known = isinstance(index, int) and 0 <= index < len(self.views)
+        return self.views[index if known else 0].name  # type: ignore[index]
+
+    def show_text(self, backend: Backend, session: Session, view: str) -> list[object]:
+        """Return the values of `outputs()` for a new text."""
+        summary = backend.attention_summary(session.model, session.ids)
+        n_layers, n_heads = summary.tiles.shape[:2]
         return [
-            self.caption, self.overview, self.layer, self.head, self.rows, self.map, self.bertviz_note, self.bertviz
-        ]  # fmt: skip
+            look_caption(session),
+            gr.HTML(value=draw_heads_overview(summary).to_json(), highlight=tile_highlight(session)),
+            gr.Dropdown(choices=list(range(n_layers)), value=session.layer),
+            gr.Dropdown(choices=list(range(n_heads)), value=session.head),
+            show_rows(backend, session),
+            *self.show_view(backend, session, view),
+        ]
+
+    def show_selection(self, backend: Backend, session: Session, view: str) -> list[object]:
+        """Return the values of `outputs()` after another token or head was selected in the same text."""
+        return [
+            look_caption(session),
+            gr.HTML(highlight=tile_highlight(session)),
+            gr.Dropdown(value=session.layer),
+            gr.Dropdown(value=session.head),
+            show_rows(backend, session),
+            *self.show_view(backend, session, view),
+        ]
+
+    def show_view(self, backend: Backend, session: Session, name: str) -> list[object]:
+        """Return the values of `view_outputs()`: the view that is open is filled, the others stay as they are."""
+        values: list[object] = []
+        for view in self.views:
+            values += view.show(backend, session) if view.name == name else [gr.skip() for _ in view.outputs()]
+        return values
 
 
 def build_attention() -> AttentionTab:
     """Build the tab's components."""
-    view = gr.State(MAP_VIEW)
+    head_map = MapPanel()
+    views: Sequence[HeadView] = (head_map, InsidePanel(), BertvizPanel())
+    open_view = gr.State(head_map.name)
     with gr.Row(elem_id="attention-row"):
         with gr.Column(scale=5, min_width=320, elem_id="panel-overview"):
             gr.HTML("<h3>All heads</h3><p>One tile a head. Click one to open it.</p>", elem_classes=["panel-title"])
-            overview = build_chart("heads-overview", hint=HINT, place=380)
+            overview = build_overview("heads-overview", hint=HINT, place=380)
             gr.HTML(
                 "<h3>Every head, from the selected token</h3>"
                 "<p>One line a head: which tokens it looked at when that token was chosen.</p>",
@@ -58,13 +97,11 @@ def build_attention() -> AttentionTab:
             with gr.Row(elem_id="head-picker"):
                 layer = gr.Dropdown([0], value=0, label="Layer", elem_id="layer", min_width=90, filterable=False)
                 head = gr.Dropdown([0], value=0, label="Head", elem_id="head", min_width=90, filterable=False)
-            with gr.Tabs(selected=MAP_VIEW, elem_id="attention-views") as views:
-                with gr.Tab("This head's map", id=MAP_VIEW):
-                    head_map = build_chart("head-map", hint=HINT, place=520)
-                with gr.Tab("BertViz", id=BERTVIZ_VIEW):
-                    note = gr.HTML("", elem_classes=["caption"])
-                    bertviz = build_frame("bertviz", hint=HINT, place=520)
-    return AttentionTab(caption, overview, layer, head, head_map, rows, note, bertviz, views, view)
+            with gr.Tabs(selected=head_map.name, elem_id="attention-views") as tabs:
+                for view in views:
+                    with gr.Tab(view.title, id=view.name):
+                        view.build()
+    return AttentionTab(caption, overview, layer, head, rows, head_map, tuple(views), tabs, open_view)
 
 
 def look_caption(session: Session) -> str:
@@ -82,67 +119,20 @@ def look_caption(session: Session) -> str:
     )
 
 
-def show_text(backend: Backend, session: Session, view: str) -> list[object]:
-    """Return the values of `outputs()` for a new text."""
-    summary = backend.attention_summary(session.model, session.ids)
-    n_layers, n_heads = summary.tiles.shape[:2]
-    return [
-        look_caption(session),
-        gr.HTML(value=draw_heads_overview(summary).to_json(), highlight=tile_highlight(session)),
-        gr.Dropdown(choices=list(range(n_layers)), value=session.layer),
-        gr.Dropdown(choices=list(range(n_heads)), value=session.head),
-        *show_detail(backend, session, view),
-    ]
+def show_rows(backend: Backend, session: Session) -> gr.HTML:
+    """Return where every head looked from the selected token, the selected head marked."""
+    rows = backend.head_rows(session.model, session.ids, session.query)
+    n_heads = rows.weights.shape[1]
+    highlight = json.dumps({"row": session.layer * n_heads + session.head})
+    return gr.HTML(value=draw_head_rows(rows, compact=True).to_json(), highlight=highlight)
 
 
-def show_selection(backend: Backend, session: Session, view: str) -> list[object]:
-    """Return the values of `outputs()` after another token or head was selected in the same text."""
-    return [
-        look_caption(session),
-        gr.HTML(highlight=tile_highlight(session)),
-        gr.Dropdown(value=session.layer),
-        gr.Dropdown(value=session.head),
-        *show_detail(backend, session, view),
-    ]
-
-
-def show_detail(backend: Backend, session: Session, view: str) -> list[object]:
-    """Return rows, map, BertViz's note and BertViz; of the last two views only the open one is drawn."""
-    drawn = draw_head_rows(backend.head_rows(session.model, session.ids, session.query), compact=True)
-    rows = gr.HTML(value=drawn.to_json(), highlight=rows_highlight(backend, session))
-    if view == BERTVIZ_VIEW:
-        return [rows, gr.skip(), *show_bertviz(backend, session)]
-    weights = backend.head_map(session.model, session.ids, session.layer, session.head)
-    head_map = gr.HTML(value=draw_head_map(weights, compact=True).to_json(), highlight=row_highlight(session))
-    return [rows, head_map, gr.skip(), gr.skip()]
-
-
-def show_bertviz(backend: Backend, session: Session) -> tuple[str, str]:
-    """Return a note and BertViz's head view of the selected layer."""
-    maps = backend.layer_maps(session.model, session.ids, session.layer)
-    view = draw_head_view(maps, center=session.query)
-    note = "Click a coloured square to switch a head off or on, double-click to see it alone; point at a token."
-    if view.last - view.first < view.n_tokens:
-        note = (
-            f"BertViz draws a line for each head and pair of tokens, too many for the whole text: here are tokens "
-            f"{view.first} to {view.last - 1} of {view.n_tokens}. " + note
-        )
-    # "<" as an escape: gradio warns of every value with a script tag in it
-    frame = json.dumps({"page": view.page, "height": view.height}).replace("<", "\\u003c")
-    return f"<p>Layer {session.layer}, drawn by BertViz. {html.escape(note)}</p>", frame
+def show_tint(backend: Backend, session: Session) -> str:
+    """Return where the selected head looked, for the chips."""
+    rows = backend.head_rows(session.model, session.ids, session.query)
+    return tint_of(rows.weights[session.layer, session.head], session.query)
 
 
 def tile_highlight(session: Session) -> str:
     """Return what is selected in the overview."""
     return json.dumps({"layer": session.layer, "head": session.head})
-
-
-def row_highlight(session: Session) -> str:
-    """Return what is selected in the map."""
-    return json.dumps({"row": session.query})
-
-
-def rows_highlight(backend: Backend, session: Session) -> str:
-    """Return what is selected among every head."""
-    n_heads = backend.spec(session.model).n_query_heads
-    return json.dumps({"row": session.layer * n_heads + session.head})
