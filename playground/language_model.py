@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
+from playground.analysis.repeated import repeated_ids
 from playground.attention.attention import Attention
 from playground.attention.capture import capture_attention
 from playground.attention.interface import install
@@ -97,6 +98,13 @@ class LanguageModel:
         Both are None for the first token, and for models that predict no token from those before it.
         """
         return self.attention(text).scores
+
+    def repeated_ids(self, seed: int = 7) -> tuple[int, ...]:
+        """Return random tokens that come four times: `attention(ids).patterns()` of them shows induction heads.
+
+        Olsson et al. 2022, arXiv 2209.11895. Raises PlaygroundError where the context is too short.
+        """
+        return repeated_ids(self.loaded, seed)
 
     def _tokens(self, text: str | tuple[int, ...] | list[int], *, is_target: bool = False) -> tuple[Token, ...]:
         codec = self.loaded.codec

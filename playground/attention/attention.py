@@ -9,11 +9,13 @@ import torch
 
 from playground.attention.capture import Capture
 from playground.attention.layers import CapturedLayers, Layers
+from playground.attention.patterns import score_patterns
 from playground.attention.weights import compute_scores, per_query_head, weights_of
 from playground.records import (
     AttentionKind,
     AttentionSummary,
     HeadMap,
+    HeadPatterns,
     HeadRows,
     LayerMaps,
     PlaygroundError,
@@ -122,6 +124,11 @@ class Attention:
             maxima = torch.nn.functional.max_pool2d(weights, block, ceil_mode=True)  # (head, row, column)
             tiles[layer, : len(maxima)] = maxima.mul(255).round_().clamp_(0, 255).to(torch.uint8).numpy()
         return AttentionSummary(kind, tiles, query_tokens, key_tokens)
+
+    def patterns(self, kind: AttentionKind = "self") -> HeadPatterns:
+        """Return every head's scores for previous token, first token, induction and so on, in this text."""
+        query_ids, key_ids = ([token.id for token in side(kind)] for side in (self.query_tokens, self.key_tokens))
+        return score_patterns(self._layers(kind), query_ids, key_ids, kind)
 
     def query_key(self, layer: int, head: int, query: int, kind: AttentionKind = "self") -> QueryKeyRow:
         """Return how the weights of one row came about, from q and k to what the head passes on.

@@ -17,6 +17,7 @@ from playground.records import (
     GenerationEvent,
     GenerationSettings,
     HeadMap,
+    HeadPatterns,
     HeadRows,
     LayerMaps,
     ModelSpec,
@@ -89,6 +90,18 @@ class LocalBackend:
     def head_rows(self, model: str, ids: tuple[int, ...], query: int, kind: AttentionKind = "self") -> HeadRows:
         """Return where every head looked from position `query`."""
         return self._attention(model, ids).rows(query, kind)
+
+    def head_patterns(self, model: str, ids: tuple[int, ...], kind: AttentionKind = "self") -> HeadPatterns:
+        """Return every head's scores for previous token, first token, induction and so on, in this text."""
+        return self._attention(model, ids).patterns(kind)
+
+    def repeated_patterns(self, model: str) -> HeadPatterns:
+        """Return the same scores on repeated random tokens, where induction heads show themselves.
+
+        Of an encoder-decoder: those of its encoder.
+        """
+        attention = self._attention(model, self._pool.get(model).repeated_ids())
+        return attention.patterns(attention.kinds[0])
 
     def _attention(self, model: str, ids: tuple[int, ...]) -> Attention:
         """Return the attention of a text; one forward pass serves the scores and every map of it."""

@@ -10,6 +10,7 @@ from playground.records import (
     GenerationEvent,
     GenerationSettings,
     HeadMap,
+    HeadPatterns,
     HeadRows,
     LayerMaps,
     ModelSpec,
@@ -67,4 +68,15 @@ class Backend(Protocol):
 
     def head_rows(self, model: str, ids: tuple[int, ...], query: int, kind: AttentionKind = "self") -> HeadRows:
         """Return where every head looked from position `query`."""
+        ...
+
+    def head_patterns(self, model: str, ids: tuple[int, ...], kind: AttentionKind = "self") -> HeadPatterns:
+        """Return every head's scores for previous token, first token, induction and so on, in this text."""
+        ...
+
+    def repeated_patterns(self, model: str) -> HeadPatterns:
+        """Return the same scores on repeated random tokens, where induction heads show themselves.
+
+        Of an encoder-decoder: those of its encoder.
+        """
         ...

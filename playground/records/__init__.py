@@ -15,6 +15,7 @@ from playground.records.generation import (
     Strategy,
 )
 from playground.records.maps import AttentionKind, AttentionSummary, HeadMap, HeadRows, LayerMaps
+from playground.records.patterns import HeadPatterns, PatternName, PatternScore, describe, fitting
 from playground.records.query_key import QueryKeyRow
 from playground.records.spec import ModelKind, ModelSpec
 from playground.records.tokens import Token, TokenScore
@@ -32,14 +33,19 @@ __all__ = [
     "GenerationRecord",
     "GenerationSettings",
     "HeadMap",
+    "HeadPatterns",
     "HeadRows",
     "LayerMaps",
     "ModelKind",
     "ModelSpec",
+    "PatternName",
+    "PatternScore",
     "PlaygroundError",
     "QueryKeyRow",
     "Step",
     "Strategy",
     "Token",
     "TokenScore",
+    "describe",
+    "fitting",
 ]
