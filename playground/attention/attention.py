@@ -2,18 +2,21 @@
 
 import math
 import operator
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
 import torch
 
 from playground.attention.capture import Capture
+from playground.attention.counterfactual import counterfactual_weights
 from playground.attention.layers import CapturedLayers, Layers
 from playground.attention.patterns import score_patterns
 from playground.attention.weights import compute_scores, per_query_head, weights_of
 from playground.records import (
     AttentionKind,
     AttentionSummary,
+    CounterfactualMap,
     HeadMap,
     HeadPatterns,
     HeadRows,
@@ -130,6 +133,37 @@ class Attention:
         query_ids, key_ids = ([token.id for token in side(kind)] for side in (self.query_tokens, self.key_tokens))
         return score_patterns(self._layers(kind), query_ids, key_ids, kind)
 
+    def counterfactual(
+        self,
+        layer: int,
+        head: int,
+        hidden: Sequence[int] = (),
+        *,
+        mask_off: bool = False,
+        kind: AttentionKind = "self",
+    ) -> CounterfactualMap:
+        """Return one head's weights with keys hidden or the mask off, all else being as it was; and the original.
+
+        Raises PlaygroundError, too, where no key is left, and for `mask_off` with architectures that give
+        finished weights only.
+        """
+        original = self.head_map(layer, head, kind)
+        keys = check_places("hidden", hidden, len(original.key_tokens))
+        if len(keys) == len(original.key_tokens):
+            raise PlaygroundError("At least one token must stay in sight.")
+        weights = counterfactual_weights(self._layers(kind), layer, head, keys, mask_off=mask_off)
+        return CounterfactualMap(
+            kind=kind,
+            layer=layer,
+            head=head,
+            hidden=keys,
+            mask_off=mask_off,
+            original=original.weights,
+            weights=weights.numpy(),
+            query_tokens=original.query_tokens,
+            key_tokens=original.key_tokens,
+        )
+
     def query_key(self, layer: int, head: int, query: int, kind: AttentionKind = "self") -> QueryKeyRow:
         """Return how the weights of one row came about, from q and k to what the head passes on.
 
@@ -182,6 +216,11 @@ def check_place(name: str, value: object, size: int) -> int:
     if isinstance(value, bool) or not 0 <= place < size:
         raise PlaygroundError(f"{name} must be a whole number from 0 to {size - 1}, not {str(value)[:40]}.")
     return place
+
+
+def check_places(name: str, values: Sequence[object], size: int) -> tuple[int, ...]:
+    """Return the places in order, each once; PlaygroundError where one is out of range."""
+    return tuple(sorted({check_place(name, value, size) for value in values}))
 
 
 def _one(name: str, value: int, size: int) -> slice:

@@ -1,18 +1,20 @@
 """What the page and the HTTP endpoints can ask for: one method per user action."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
 from playground.records import (
     AttentionKind,
     AttentionSummary,
+    CounterfactualMap,
     GenerationEvent,
     GenerationSettings,
     HeadMap,
     HeadPatterns,
     HeadRows,
     LayerMaps,
+    MaskedPrediction,
     ModelSpec,
     Token,
     TokenScore,
@@ -79,4 +81,24 @@ class Backend(Protocol):
 
         Of an encoder-decoder: those of its encoder.
         """
+        ...
+
+    def counterfactual_map(
+        self,
+        model: str,
+        ids: tuple[int, ...],
+        layer: int,
+        head: int,
+        hidden: Sequence[int] = (),
+        *,
+        mask_off: bool = False,
+        kind: AttentionKind = "self",
+    ) -> CounterfactualMap:
+        """Return one head's weights with keys hidden or the mask off, all else being as it was; and the original."""
+        ...
+
+    def masked_prediction(
+        self, model: str, ids: tuple[int, ...], hidden: Sequence[int] = (), *, mask_off: bool = False
+    ) -> MaskedPrediction:
+        """Return what a decoder predicts with tokens hidden, or the mask off, in all layers; and what it predicts."""
         ...

@@ -1,5 +1,6 @@
 """Frozen values that cross every border of the project: NumPy arrays and plain Python, nothing else."""
 
+from playground.records.counterfactual import CounterfactualMap, MaskedPrediction
 from playground.records.errors import PlaygroundError
 from playground.records.generation import (
     BeamNode,
@@ -28,6 +29,7 @@ __all__ = [
     "BeamState",
     "BeamTree",
     "Candidate",
+    "CounterfactualMap",
     "FinishReason",
     "GenerationEvent",
     "GenerationRecord",
@@ -36,6 +38,7 @@ __all__ = [
     "HeadPatterns",
     "HeadRows",
     "LayerMaps",
+    "MaskedPrediction",
     "ModelKind",
     "ModelSpec",
     "PatternName",
