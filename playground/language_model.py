@@ -1,10 +1,12 @@
 """A loaded model and everything that can be asked of it: what a notebook uses, and the page's backend."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
-from playground.attention.attention import Attention
+from playground.analysis.masked_prediction import predict_masked
+from playground.analysis.repeated import repeated_ids
+from playground.attention.attention import Attention, check_places
 from playground.attention.capture import capture_attention
 from playground.attention.interface import install
 from playground.decoding import run as decoding
@@ -15,6 +17,7 @@ from playground.models.loading import LoadedModel
 from playground.records import (
     GenerationRecord,
     GenerationSettings,
+    MaskedPrediction,
     ModelSpec,
     PlaygroundError,
     Step,
@@ -97,6 +100,28 @@ class LanguageModel:
         Both are None for the first token, and for models that predict no token from those before it.
         """
         return self.attention(text).scores
+
+    def masked_prediction(
+        self, text: str | tuple[int, ...] | list[int], hidden: Sequence[int] = (), *, mask_off: bool = False
+    ) -> MaskedPrediction:
+        """Return what is predicted with tokens hidden from all others, or with the causal mask off, in all layers.
+
+        Raises PlaygroundError where the text is too long, no token is left in sight, or the model is no decoder or
+        does not take such a mask.
+        """
+        tokens = self._tokens(text)
+        check_context(self.loaded, len(tokens))
+        places = check_places("hidden", hidden, len(tokens))
+        if len(places) == len(tokens):
+            raise PlaygroundError("At least one token must stay in sight.")
+        return predict_masked(self.loaded, tokens, places, mask_off=mask_off)
+
+    def repeated_ids(self, seed: int = 7) -> tuple[int, ...]:
+        """Return random tokens that come four times: `attention(ids).patterns()` of them shows induction heads.
+
+        Olsson et al. 2022, arXiv 2209.11895. Raises PlaygroundError where the context is too short.
+        """
+        return repeated_ids(self.loaded, seed)
 
     def _tokens(self, text: str | tuple[int, ...] | list[int], *, is_target: bool = False) -> tuple[Token, ...]:
         codec = self.loaded.codec

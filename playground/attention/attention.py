@@ -2,19 +2,24 @@
 
 import math
 import operator
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
 import torch
 
 from playground.attention.capture import Capture
+from playground.attention.counterfactual import counterfactual_weights
 from playground.attention.layers import CapturedLayers, Layers
 from playground.attention.map_view import view_weights
+from playground.attention.patterns import score_patterns
 from playground.attention.weights import bias_row, compute_scores, per_query_head, weights_of
 from playground.records import (
     AttentionKind,
     AttentionSummary,
+    CounterfactualMap,
     HeadMap,
+    HeadPatterns,
     HeadRows,
     LayerMaps,
     MapView,
@@ -126,6 +131,42 @@ class Attention:
             tiles[layer, : len(maxima)] = maxima.mul(255).round_().clamp_(0, 255).to(torch.uint8).numpy()
         return AttentionSummary(kind, tiles, query_tokens, key_tokens)
 
+    def patterns(self, kind: AttentionKind = "self") -> HeadPatterns:
+        """Return every head's scores for previous token, first token, induction and so on, in this text."""
+        query_ids, key_ids = ([token.id for token in side(kind)] for side in (self.query_tokens, self.key_tokens))
+        return score_patterns(self._layers(kind), query_ids, key_ids, kind)
+
+    def counterfactual(
+        self,
+        layer: int,
+        head: int,
+        hidden: Sequence[int] = (),
+        *,
+        mask_off: bool = False,
+        kind: AttentionKind = "self",
+    ) -> CounterfactualMap:
+        """Return one head's weights with keys hidden or the mask off, all else being as it was; and the original.
+
+        Raises PlaygroundError, too, where no key is left, and for `mask_off` with architectures that give
+        finished weights only.
+        """
+        original = self.head_map(layer, head, kind)
+        keys = check_places("hidden", hidden, len(original.key_tokens))
+        if len(keys) == len(original.key_tokens):
+            raise PlaygroundError("At least one token must stay in sight.")
+        weights = counterfactual_weights(self._layers(kind), layer, head, keys, mask_off=mask_off)
+        return CounterfactualMap(
+            kind=kind,
+            layer=layer,
+            head=head,
+            hidden=keys,
+            mask_off=mask_off,
+            original=original.weights,
+            weights=weights.numpy(),
+            query_tokens=original.query_tokens,
+            key_tokens=original.key_tokens,
+        )
+
     def query_key(self, layer: int, head: int, query: int, kind: AttentionKind = "self") -> QueryKeyRow:
         """Return how the weights of one row came about, from q and k to what the head passes on.
 
@@ -181,6 +222,11 @@ def check_place(name: str, value: object, size: int) -> int:
     if isinstance(value, bool) or not 0 <= place < size:
         raise PlaygroundError(f"{name} must be a whole number from 0 to {size - 1}, not {str(value)[:40]}.")
     return place
+
+
+def check_places(name: str, values: Sequence[object], size: int) -> tuple[int, ...]:
+    """Return the places in order, each once; PlaygroundError where one is out of range."""
+    return tuple(sorted({check_place(name, value, size) for value in values}))
 
 
 def _one(name: str, value: int, size: int) -> slice:

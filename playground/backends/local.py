@@ -14,12 +14,15 @@ from playground.models.pool import ModelPool
 from playground.records import (
     AttentionKind,
     AttentionSummary,
+    CounterfactualMap,
     GenerationEvent,
     GenerationSettings,
     HeadMap,
+    HeadPatterns,
     HeadRows,
     LayerMaps,
     MapView,
+    MaskedPrediction,
     ModelSpec,
     QueryKeyRow,
     Token,
@@ -103,6 +106,38 @@ class LocalBackend:
     def head_rows(self, model: str, ids: tuple[int, ...], query: int, kind: AttentionKind = "self") -> HeadRows:
         """Return where every head looked from position `query`."""
         return self._attention(model, ids).rows(query, kind)
+
+    def head_patterns(self, model: str, ids: tuple[int, ...], kind: AttentionKind = "self") -> HeadPatterns:
+        """Return every head's scores for previous token, first token, induction and so on, in this text."""
+        return self._attention(model, ids).patterns(kind)
+
+    def repeated_patterns(self, model: str) -> HeadPatterns:
+        """Return the same scores on repeated random tokens, where induction heads show themselves.
+
+        Of an encoder-decoder: those of its encoder.
+        """
+        attention = self._attention(model, self._pool.get(model).repeated_ids())
+        return attention.patterns(attention.kinds[0])
+
+    def counterfactual_map(
+        self,
+        model: str,
+        ids: tuple[int, ...],
+        layer: int,
+        head: int,
+        hidden: Sequence[int] = (),
+        *,
+        mask_off: bool = False,
+        kind: AttentionKind = "self",
+    ) -> CounterfactualMap:
+        """Return one head's weights with keys hidden or the mask off, all else being as it was; and the original."""
+        return self._attention(model, ids).counterfactual(layer, head, hidden, mask_off=mask_off, kind=kind)
+
+    def masked_prediction(
+        self, model: str, ids: tuple[int, ...], hidden: Sequence[int] = (), *, mask_off: bool = False
+    ) -> MaskedPrediction:
+        """Return what a decoder predicts with tokens hidden, or the mask off, in all layers; and what it predicts."""
+        return self._pool.get(model).masked_prediction(ids, hidden, mask_off=mask_off)
 
     def _attention(self, model: str, ids: tuple[int, ...]) -> Attention:
         """Return the attention of a text; one forward pass serves the scores and every map of it."""

@@ -1,18 +1,21 @@
 """What the page and the HTTP endpoints can ask for: one method per user action."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
 from playground.records import (
     AttentionKind,
     AttentionSummary,
+    CounterfactualMap,
     GenerationEvent,
     GenerationSettings,
     HeadMap,
+    HeadPatterns,
     HeadRows,
     LayerMaps,
     MapView,
+    MaskedPrediction,
     ModelSpec,
     QueryKeyRow,
     Token,
@@ -81,4 +84,35 @@ class Backend(Protocol):
 
     def head_rows(self, model: str, ids: tuple[int, ...], query: int, kind: AttentionKind = "self") -> HeadRows:
         """Return where every head looked from position `query`."""
+        ...
+
+    def head_patterns(self, model: str, ids: tuple[int, ...], kind: AttentionKind = "self") -> HeadPatterns:
+        """Return every head's scores for previous token, first token, induction and so on, in this text."""
+        ...
+
+    def repeated_patterns(self, model: str) -> HeadPatterns:
+        """Return the same scores on repeated random tokens, where induction heads show themselves.
+
+        Of an encoder-decoder: those of its encoder.
+        """
+        ...
+
+    def counterfactual_map(
+        self,
+        model: str,
+        ids: tuple[int, ...],
+        layer: int,
+        head: int,
+        hidden: Sequence[int] = (),
+        *,
+        mask_off: bool = False,
+        kind: AttentionKind = "self",
+    ) -> CounterfactualMap:
+        """Return one head's weights with keys hidden or the mask off, all else being as it was; and the original."""
+        ...
+
+    def masked_prediction(
+        self, model: str, ids: tuple[int, ...], hidden: Sequence[int] = (), *, mask_off: bool = False
+    ) -> MaskedPrediction:
+        """Return what a decoder predicts with tokens hidden, or the mask off, in all layers; and what it predicts."""
         ...

@@ -1,5 +1,6 @@
 """Frozen values that cross every border of the project: NumPy arrays and plain Python, nothing else."""
 
+from playground.records.counterfactual import CounterfactualMap, MaskedPrediction
 from playground.records.errors import PlaygroundError
 from playground.records.generation import (
     BeamNode,
@@ -15,6 +16,7 @@ from playground.records.generation import (
     Strategy,
 )
 from playground.records.maps import AttentionKind, AttentionSummary, HeadMap, HeadRows, LayerMaps, MapView
+from playground.records.patterns import HeadPatterns, PatternName, PatternScore, describe, fitting
 from playground.records.query_key import QueryKeyRow
 from playground.records.spec import ModelKind, ModelSpec
 from playground.records.tokens import Token, TokenScore
@@ -27,20 +29,27 @@ __all__ = [
     "BeamState",
     "BeamTree",
     "Candidate",
+    "CounterfactualMap",
     "FinishReason",
     "GenerationEvent",
     "GenerationRecord",
     "GenerationSettings",
     "HeadMap",
+    "HeadPatterns",
     "HeadRows",
     "LayerMaps",
     "MapView",
+    "MaskedPrediction",
     "ModelKind",
     "ModelSpec",
+    "PatternName",
+    "PatternScore",
     "PlaygroundError",
     "QueryKeyRow",
     "Step",
     "Strategy",
     "Token",
     "TokenScore",
+    "describe",
+    "fitting",
 ]
