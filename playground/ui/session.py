@@ -6,7 +6,7 @@ A session holds ids and choices; models, weights and attention stay with the bac
 import threading
 from dataclasses import dataclass, field, replace
 
-from playground.records import GenerationRecord, MapView, Step, Token
+from playground.records import GenerationRecord, MapView, PatternName, Step, Token
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,10 @@ class Session:
     layer: int = 0
     head: int = 0
     map_view: MapView = field(default_factory=MapView)
+    repeated_patterns: bool = False  # the scores of heads on repeated random tokens, not on this text
+    overview_order: PatternName | None = None  # the pattern by which the overview is sorted
+    mask_off: bool = False  # counterfactual: every token sees all others
+    hidden: tuple[int, ...] = ()  # counterfactual: tokens that no other sees
 
     @property
     def n_prompt(self) -> int:

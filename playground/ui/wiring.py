@@ -119,9 +119,14 @@ class Wiring:
         follow(attention.rows.select, self.on_head_row)
         follow(attention.layer.input, self.on_head, layer=attention.layer, head=attention.head)
         follow(attention.head.input, self.on_head, layer=attention.layer, head=attention.head)
-        options = attention.map.options()
-        for option in options.values():
-            follow(option.input, self.on_map_options, **options)  # type: ignore[attr-defined]  all of them have it
+        follow(attention.patterns.table.select, self.on_tile)
+        follow(attention.patterns.source.input, self.on_pattern_source, source=attention.patterns.source)
+        follow(attention.order.input, self.on_order, order=attention.order)
+        for panel, handler in ((attention.map, self.on_map_options), (attention.mask, self.on_mask_options)):
+            options = panel.options()
+            for option in options.values():
+                trigger = option.submit if isinstance(option, gr.Textbox) else option.input  # type: ignore[attr-defined]
+                follow(trigger, handler, **options)
         attention.view_tabs.select(
             self.on_view,
             inputs_kwargs={"session": self.session},
@@ -185,7 +190,7 @@ class Wiring:
             scores = self.backend.score(model, ids)
         except PlaygroundError as error:
             return {panel.status: status_line(str(error), "error")}
-        shown = replace(session, model=model, ids=ids, tokens=tokens, steps=(), selected=len(ids) - 1)
+        shown = replace(session, model=model, ids=ids, tokens=tokens, steps=(), selected=len(ids) - 1, hidden=())
         return {
             panel.tokens: gr.HTML(value=scored_lines(scores, tokens), selected=shown.selected),
             panel.status: status_line(f"{len(ids)} tokens, read without generating."),
@@ -245,6 +250,21 @@ class Wiring:
         layer, head = place_in(event, 0, spec.n_layers), place_in(event, 1, spec.n_query_heads)
         return self.follow(replace(session, layer=layer, head=head), view)
 
+    def on_pattern_source(self, session: Session, view: str, source: str) -> dict[Any, Any]:
+        """The scores of another text are wanted."""
+        return self.follow(self.attention.patterns.chosen(session, source), view)
+
+    def on_order(self, session: Session, view: str, order: str) -> dict[Any, Any]:
+        """The tiles are to stand in another order."""
+        session = replace(session, overview_order=self.attention.order_of(order))
+        if not session.ids:
+            return {self.session: session}
+        try:
+            overview = self.attention.show_overview(self.backend, session)
+        except PlaygroundError as error:
+            return {self.panel.status: status_line(str(error), "error")}
+        return {self.session: session, self.attention.overview: overview}
+
     def on_head_row(self, session: Session, view: str, event: gr.EventData) -> dict[Any, Any]:
         """A row of "every head" was clicked."""
         spec = self.backend.spec(session.model)
@@ -260,6 +280,16 @@ class Wiring:
         """Something else is to be made of the weights on the map."""
         try:
             session = self.attention.map.chosen(session, heads, other, hide_first)
+        except PlaygroundError as error:
+            return {self.panel.status: status_line(str(error), "error")}
+        return self.follow(session, view)
+
+    def on_mask_options(self, session: Session, view: str, mask_off: bool, hidden: str) -> dict[Any, Any]:
+        """The mask is to be another one, in a copy of the arithmetic."""
+        if not session.ids:
+            return {self.session: session}
+        try:
+            session = self.attention.mask.chosen(session, mask_off, hidden)
         except PlaygroundError as error:
             return {self.panel.status: status_line(str(error), "error")}
         return self.follow(session, view)

@@ -8,16 +8,22 @@ from dataclasses import dataclass
 import gradio as gr
 
 from playground.backends.protocol import Backend
+from playground.records import PatternName
 from playground.ui.components import build_chart, build_overview
 from playground.ui.head_views.base import HINT, HeadView
 from playground.ui.head_views.bertviz import BertvizPanel
 from playground.ui.head_views.inside import InsidePanel
 from playground.ui.head_views.map import MapPanel
+from playground.ui.head_views.mask import MaskPanel
+from playground.ui.head_views.patterns import PatternsPanel
 from playground.ui.session import Session
 from playground.views.head_rows import draw_head_rows
 from playground.views.heads_overview import draw_heads_overview
 from playground.views.labels import plain_label
+from playground.views.patterns import LABELS, pattern_scores, strongest_first
 from playground.views.tokens import tint_of
+
+MODEL_ORDER = "layer by layer"
 
 
 @dataclass(frozen=True)
@@ -29,7 +35,10 @@ class AttentionTab:
     layer: gr.Dropdown
     head: gr.Dropdown
     rows: gr.HTML
+    order: gr.Dropdown
     map: MapPanel
+    patterns: PatternsPanel
+    mask: MaskPanel
     views: tuple[HeadView, ...]
     view_tabs: gr.Tabs
     view: gr.State
@@ -47,16 +56,29 @@ class AttentionTab:
 
     def show_text(self, backend: Backend, session: Session, view: str) -> list[object]:
         """Return the values of `outputs()` for a new text."""
-        summary = backend.attention_summary(session.model, session.ids)
-        n_layers, n_heads = summary.tiles.shape[:2]
+        spec = backend.spec(session.model)
         return [
             look_caption(session),
-            gr.HTML(value=draw_heads_overview(summary).to_json(), highlight=tile_highlight(session)),
-            gr.Dropdown(choices=list(range(n_layers)), value=session.layer),
-            gr.Dropdown(choices=list(range(n_heads)), value=session.head),
+            self.show_overview(backend, session),
+            gr.Dropdown(choices=list(range(spec.n_layers)), value=session.layer),
+            gr.Dropdown(choices=list(range(spec.n_query_heads)), value=session.head),
             show_rows(backend, session),
             *self.show_view(backend, session, view),
         ]
+
+    def show_overview(self, backend: Backend, session: Session) -> gr.HTML:
+        """Return all heads, in the order that was chosen, with the scores that are said of a tile."""
+        summary = backend.attention_summary(session.model, session.ids)
+        patterns = backend.head_patterns(session.model, session.ids)
+        spec = backend.spec(session.model)
+        wanted = session.overview_order
+        order = strongest_first(patterns, wanted) if wanted in patterns.names else None
+        drawn = draw_heads_overview(summary, order=order, heads_per_key=spec.n_query_heads // (spec.n_kv_heads or 1))
+        return gr.HTML(value=drawn.to_json(), highlight=tile_highlight(session), patterns=pattern_scores(patterns))
+
+    def order_of(self, label: str) -> PatternName | None:
+        """Return the pattern that a choice of order names."""
+        return next((name for name, known in LABELS.items() if known == label), None)
 
     def show_selection(self, backend: Backend, session: Session, view: str) -> list[object]:
         """Return the values of `outputs()` after another token or head was selected in the same text."""
@@ -79,12 +101,17 @@ class AttentionTab:
 
 def build_attention() -> AttentionTab:
     """Build the tab's components."""
-    head_map = MapPanel()
-    views: Sequence[HeadView] = (head_map, InsidePanel(), BertvizPanel())
+    head_map, patterns, mask = MapPanel(), PatternsPanel(), MaskPanel()
+    views: Sequence[HeadView] = (head_map, patterns, InsidePanel(), mask, BertvizPanel())
     open_view = gr.State(head_map.name)
     with gr.Row(elem_id="attention-row"):
         with gr.Column(scale=5, min_width=320, elem_id="panel-overview"):
-            gr.HTML("<h3>All heads</h3><p>One tile a head. Click one to open it.</p>", elem_classes=["panel-title"])
+            with gr.Row(elem_id="overview-head"):
+                gr.HTML("<h3>All heads</h3><p>One tile a head. Click one to open it.</p>", elem_classes=["panel-title"])
+                order = gr.Dropdown(
+                    [MODEL_ORDER, *LABELS.values()], value=MODEL_ORDER, label="Order", elem_id="overview-order",
+                    min_width=120, filterable=False,
+                )  # fmt: skip
             overview = build_overview("heads-overview", hint=HINT, place=380)
             gr.HTML(
                 "<h3>Every head, from the selected token</h3>"
@@ -101,7 +128,20 @@ def build_attention() -> AttentionTab:
                 for view in views:
                     with gr.Tab(view.title, id=view.name):
                         view.build()
-    return AttentionTab(caption, overview, layer, head, rows, head_map, tuple(views), tabs, open_view)
+    return AttentionTab(
+        caption=caption,
+        overview=overview,
+        layer=layer,
+        head=head,
+        rows=rows,
+        order=order,
+        map=head_map,
+        patterns=patterns,
+        mask=mask,
+        views=tuple(views),
+        view_tabs=tabs,
+        view=open_view,
+    )
 
 
 def look_caption(session: Session) -> str:

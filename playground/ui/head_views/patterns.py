@@ -1,0 +1,68 @@
+"""What every head does in this text: a table of pattern scores, and a sentence on the selected head."""
+
+import html
+import json
+from dataclasses import replace
+
+import gradio as gr
+
+from playground.backends.protocol import Backend
+from playground.records import HeadPatterns, describe
+from playground.ui.components import SHARED_SCRIPT, place_kept, script_with_palette
+from playground.ui.session import Session
+from playground.views.patterns import patterns_table
+
+HINT = "Generate or analyse a text, and what its heads do appears here as scores."
+THIS_TEXT, REPEATED = "this text", "repeated random tokens"
+
+
+class PatternsPanel:
+    """The table of all heads."""
+
+    name = "patterns"
+    title = "Patterns"
+
+    def build(self) -> None:
+        self.source = gr.Radio(
+            [THIS_TEXT, REPEATED],
+            value=THIS_TEXT,
+            label="Scores of",
+            info="On random tokens that come several times, a head can only find what stood there before: induction.",
+            elem_id="patterns-source",
+        )
+        self.sentence = gr.HTML("", elem_classes=["caption"], elem_id="pattern-sentence")
+        self.table = gr.HTML(
+            value="",
+            highlight="{}",
+            html_template=place_kept("html/patterns.html", HINT, 520),
+            js_on_load=script_with_palette("js/patterns.js"),
+            head=SHARED_SCRIPT,
+            apply_default_css=False,
+            elem_id="patterns",
+        )
+
+    def outputs(self) -> list[gr.components.Component]:
+        return [self.sentence, self.table]
+
+    def chosen(self, session: Session, source: str) -> Session:
+        """Return the session with another text to score."""
+        return replace(session, repeated_patterns=source == REPEATED)
+
+    def show(self, backend: Backend, session: Session) -> list[object]:
+        patterns = patterns_of(backend, session)
+        where = "on repeated random tokens" if session.repeated_patterns else "in this text"
+        sentence = describe(patterns.of(session.layer, session.head))
+        return [
+            f"<p><b>Layer {session.layer}, head {session.head}</b>, {where}: {html.escape(sentence)}</p>",
+            gr.HTML(
+                value=patterns_table(patterns),
+                highlight=json.dumps({"layer": session.layer, "head": session.head}),
+            ),
+        ]
+
+
+def patterns_of(backend: Backend, session: Session) -> HeadPatterns:
+    """Return the scores of the text that was chosen for them."""
+    if session.repeated_patterns:
+        return backend.repeated_patterns(session.model)
+    return backend.head_patterns(session.model, session.ids)
