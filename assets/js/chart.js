@@ -143,6 +143,17 @@ element.querySelector(".chart").addEventListener("restyle", ({ detail }) => {
   style = { ...style, ...detail };
   redraw();
 });
+element.querySelector(".chart").addEventListener("save", ({ detail: format }) => {
+  if (!figure) return;
+  const { layer, head } = figure.layout.meta;
+  window.Plotly.downloadImage(plot, {
+    format,
+    filename: `layer-${layer}-head-${head}`,
+    width: plot.clientWidth,
+    height: plot.clientHeight,
+    scale: format === "png" ? 2 : 1,
+  });
+});
 onTheme(redraw);
 watch("value", draw);
 watch("highlight", redraw);

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -9,6 +10,7 @@ import gradio as gr
 from playground.backends.protocol import Backend
 from playground.records import BeamProgress, GenerationRecord, GenerationSettings, PlaygroundError, Step
 from playground.ui.controls.decoding import DecodingControls
+from playground.ui.head_views.save import make_file
 from playground.ui.session import Cancellations, Session, session_of
 from playground.ui.status import describe_run, status_line
 from playground.ui.tabs.attention import AttentionTab, show_tint
@@ -127,6 +129,13 @@ class Wiring:
             for option in options.values():
                 trigger = option.submit if isinstance(option, gr.Textbox) else option.input  # type: ignore[attr-defined]
                 follow(trigger, handler, **options)
+        for name, button in attention.map.save.buttons.items():
+            button.click(
+                partial(self.on_save, name),
+                inputs_kwargs={"session": self.session},
+                outputs=[attention.map.save.download, self.panel.status],
+                **AT_ONCE,
+            )
         attention.view_tabs.select(
             self.on_view,
             inputs_kwargs={"session": self.session},
@@ -293,6 +302,13 @@ class Wiring:
         except PlaygroundError as error:
             return {self.panel.status: status_line(str(error), "error")}
         return self.follow(session, view)
+
+    def on_save(self, name: str, session: Session) -> dict[Any, Any]:
+        """The map is wanted as a file."""
+        try:
+            return {self.attention.map.save.download: make_file(self.backend, session, name)}
+        except PlaygroundError as error:
+            return {self.panel.status: status_line(str(error), "error")}
 
     def on_view(self, session: Session, event: gr.SelectData) -> dict[Any, Any]:
         """Another view of the head was opened: fill it."""

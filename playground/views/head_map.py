@@ -72,6 +72,8 @@ def hover_meta(head_map: HeadMap, low: float, span: float) -> dict[str, object]:
     """Return what the page's JavaScript needs to word a hover: plain labels, and a value as low + z * unit."""
     return {
         "hover": "weights",
+        "layer": head_map.layer,
+        "head": head_map.head,
         "low": low,
         "unit": (1 - low) / span,
         "queries": [plain_label(token) for token in head_map.query_tokens],

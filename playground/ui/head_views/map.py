@@ -10,6 +10,7 @@ from playground.backends.protocol import Backend
 from playground.records import MapView, PlaygroundError
 from playground.ui.components import build_chart
 from playground.ui.head_views.base import HINT
+from playground.ui.head_views.save import SaveRow
 from playground.ui.session import Session
 from playground.views.head_map import draw_head_map
 from playground.views.row_bars import draw_row_bars
@@ -52,6 +53,8 @@ class MapPanel:
                 self.log = gr.Checkbox(False, label="logarithmic colours", elem_id="map-log", container=False)
         self.chart = build_chart("head-map", hint=HINT, place=520)
         self.bars = build_chart("row-bars", hint="Click a row of the map to see its weights as bars.", place=170)
+        self.save = SaveRow()
+        self.save.build()
         for option in (self.log.input, self.threshold.input, self.threshold.release):
             option(None, js=RESTYLE, inputs=[self.log, self.threshold], queue=False, api_visibility="private")
 
