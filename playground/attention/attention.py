@@ -7,10 +7,13 @@ from functools import cached_property
 
 import numpy as np
 import torch
+from torch import nn
 
 from playground.attention.capture import Capture
 from playground.attention.counterfactual import counterfactual_weights
+from playground.attention.interface import AttentionCall
 from playground.attention.layers import CapturedLayers, Layers
+from playground.attention.norms import transformed_values
 from playground.attention.patterns import score_patterns
 from playground.attention.weights import compute_scores, per_query_head, weights_of
 from playground.records import (
@@ -21,6 +24,7 @@ from playground.records import (
     HeadPatterns,
     HeadRows,
     LayerMaps,
+    NormMap,
     PlaygroundError,
     QueryKeyRow,
     Token,
@@ -42,8 +46,15 @@ class Attention:
     Whatever is out of range, or of a kind that the model does not have, raises PlaygroundError.
     """
 
-    def __init__(self, capture: Capture, tokens: tuple[Token, ...], target_tokens: tuple[Token, ...] = ()) -> None:
+    def __init__(
+        self,
+        capture: Capture,
+        tokens: tuple[Token, ...],
+        target_tokens: tuple[Token, ...] = (),
+        model: nn.Module | None = None,
+    ) -> None:
         self._capture = capture
+        self._model = model  # where the parts around an attention module are found
         self.tokens = tokens
         self.target_tokens = target_tokens  # of an encoder-decoder: what its decoder read, the start token first
 
@@ -133,6 +144,28 @@ class Attention:
         query_ids, key_ids = ([token.id for token in side(kind)] for side in (self.query_tokens, self.key_tokens))
         return score_patterns(self._layers(kind), query_ids, key_ids, kind)
 
+    def norm_map(self, layer: int, head: int, kind: AttentionKind = "self") -> NormMap:
+        """Return one head's weights times the lengths of its transformed values (Kobayashi et al. 2020).
+
+        Raises PlaygroundError, too, where the architecture gives finished weights only, or its output projection
+        is not found.
+        """
+        found, call = self.head_map(layer, head, kind), self._call(layer, kind)
+        if self._model is None:
+            raise PlaygroundError("The model of this attention is not at hand, so only its weights can be shown.")
+        values = transformed_values(self._model, call, _one("head", head, call.query.shape[1]))[0]  # (key, d_model)
+        value_norms = values.norm(dim=-1).cpu().numpy()
+        return NormMap(
+            kind=kind,
+            layer=layer,
+            head=head,
+            weights=found.weights,
+            value_norms=value_norms,
+            norms=found.weights * value_norms,
+            query_tokens=found.query_tokens,
+            key_tokens=found.key_tokens,
+        )
+
     def counterfactual(
         self,
         layer: int,
@@ -169,10 +202,7 @@ class Attention:
 
         Raises PlaygroundError, too, for the few architectures that give weights only.
         """
-        layers, query_tokens = self._layers(kind), self.query_tokens(kind)
-        if not isinstance(layers, CapturedLayers):
-            raise PlaygroundError("This architecture gives attention weights only, not its queries and keys.")
-        call = layers.calls[check_place("layer", layer, layers.n_layers)]
+        layers, query_tokens, call = self._layers(kind), self.query_tokens(kind), self._call(layer, kind)
         heads, queries = _one("head", head, layers.n_heads), _one("query", query, len(query_tokens))
         with torch.inference_mode():
             scores = compute_scores(call, heads, queries)
@@ -199,6 +229,12 @@ class Attention:
             query_token=query_tokens[query],
             key_tokens=self.key_tokens(kind),
         )
+
+    def _call(self, layer: int, kind: AttentionKind) -> AttentionCall:
+        layers = self._layers(kind)
+        if not isinstance(layers, CapturedLayers):
+            raise PlaygroundError("This architecture gives attention weights only, not its queries and keys.")
+        return layers.calls[check_place("layer", layer, layers.n_layers)]
 
     def _layers(self, kind: AttentionKind) -> Layers:
         if kind not in self._capture.layers:

@@ -23,6 +23,7 @@ from playground.records import (
     LayerMaps,
     MaskedPrediction,
     ModelSpec,
+    NormMap,
     Token,
     TokenScore,
 )
@@ -124,6 +125,12 @@ class LocalBackend:
     ) -> MaskedPrediction:
         """Return what a decoder predicts with tokens hidden, or the mask off, in all layers; and what it predicts."""
         return self._pool.get(model).masked_prediction(ids, hidden, mask_off=mask_off)
+
+    def norm_map(
+        self, model: str, ids: tuple[int, ...], layer: int, head: int, kind: AttentionKind = "self"
+    ) -> NormMap:
+        """Return one head's weights times the lengths of its transformed values (Kobayashi et al. 2020)."""
+        return self._attention(model, ids).norm_map(layer, head, kind)
 
     def _attention(self, model: str, ids: tuple[int, ...]) -> Attention:
         """Return the attention of a text; one forward pass serves the scores and every map of it."""

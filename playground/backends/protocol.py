@@ -16,6 +16,7 @@ from playground.records import (
     LayerMaps,
     MaskedPrediction,
     ModelSpec,
+    NormMap,
     Token,
     TokenScore,
 )
@@ -101,4 +102,10 @@ class Backend(Protocol):
         self, model: str, ids: tuple[int, ...], hidden: Sequence[int] = (), *, mask_off: bool = False
     ) -> MaskedPrediction:
         """Return what a decoder predicts with tokens hidden, or the mask off, in all layers; and what it predicts."""
+        ...
+
+    def norm_map(
+        self, model: str, ids: tuple[int, ...], layer: int, head: int, kind: AttentionKind = "self"
+    ) -> NormMap:
+        """Return one head's weights times the lengths of its transformed values (Kobayashi et al. 2020)."""
         ...

@@ -16,6 +16,7 @@ from playground.records.generation import (
     Strategy,
 )
 from playground.records.maps import AttentionKind, AttentionSummary, HeadMap, HeadRows, LayerMaps
+from playground.records.norms import NormMap
 from playground.records.patterns import HeadPatterns, PatternName, PatternScore, describe, fitting
 from playground.records.query_key import QueryKeyRow
 from playground.records.spec import ModelKind, ModelSpec
@@ -41,6 +42,7 @@ __all__ = [
     "MaskedPrediction",
     "ModelKind",
     "ModelSpec",
+    "NormMap",
     "PatternName",
     "PatternScore",
     "PlaygroundError",
