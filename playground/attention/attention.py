@@ -16,6 +16,7 @@ from playground.attention.layers import CapturedLayers, Layers
 from playground.attention.norms import transformed_values
 from playground.attention.patterns import score_patterns
 from playground.attention.weights import compute_scores, per_query_head, weights_of
+from playground.attention.words import group_words, merge_words
 from playground.records import (
     AttentionKind,
     AttentionSummary,
@@ -29,6 +30,7 @@ from playground.records import (
     QueryKeyRow,
     Token,
     TokenScore,
+    WordMap,
 )
 
 # Which text a kind's queries and keys are tokens of
@@ -165,6 +167,13 @@ class Attention:
             query_tokens=found.query_tokens,
             key_tokens=found.key_tokens,
         )
+
+    def word_map(self, layer: int, head: int, kind: AttentionKind = "self") -> WordMap:
+        """Return the weights of one head between words: to a word summed, from a word averaged (Clark et al. 2019)."""
+        found = self.head_map(layer, head, kind)
+        query_words, key_words = group_words(found.query_tokens), group_words(found.key_tokens)
+        weights = merge_words(found.weights, query_words, key_words)
+        return WordMap(kind, layer, head, weights, query_words, key_words)
 
     def counterfactual(
         self,

@@ -26,6 +26,7 @@ from playground.records import (
     NormMap,
     Token,
     TokenScore,
+    WordMap,
 )
 
 
@@ -131,6 +132,12 @@ class LocalBackend:
     ) -> NormMap:
         """Return one head's weights times the lengths of its transformed values (Kobayashi et al. 2020)."""
         return self._attention(model, ids).norm_map(layer, head, kind)
+
+    def word_map(
+        self, model: str, ids: tuple[int, ...], layer: int, head: int, kind: AttentionKind = "self"
+    ) -> WordMap:
+        """Return the weights of one head between words: to a word summed, from a word averaged (Clark et al. 2019)."""
+        return self._attention(model, ids).word_map(layer, head, kind)
 
     def _attention(self, model: str, ids: tuple[int, ...]) -> Attention:
         """Return the attention of a text; one forward pass serves the scores and every map of it."""

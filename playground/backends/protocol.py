@@ -19,6 +19,7 @@ from playground.records import (
     NormMap,
     Token,
     TokenScore,
+    WordMap,
 )
 
 
@@ -108,4 +109,10 @@ class Backend(Protocol):
         self, model: str, ids: tuple[int, ...], layer: int, head: int, kind: AttentionKind = "self"
     ) -> NormMap:
         """Return one head's weights times the lengths of its transformed values (Kobayashi et al. 2020)."""
+        ...
+
+    def word_map(
+        self, model: str, ids: tuple[int, ...], layer: int, head: int, kind: AttentionKind = "self"
+    ) -> WordMap:
+        """Return the weights of one head between words: to a word summed, from a word averaged (Clark et al. 2019)."""
         ...

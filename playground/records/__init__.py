@@ -21,6 +21,7 @@ from playground.records.patterns import HeadPatterns, PatternName, PatternScore,
 from playground.records.query_key import QueryKeyRow
 from playground.records.spec import ModelKind, ModelSpec
 from playground.records.tokens import Token, TokenScore
+from playground.records.words import Word, WordMap
 
 __all__ = [
     "AttentionKind",
@@ -51,6 +52,8 @@ __all__ = [
     "Strategy",
     "Token",
     "TokenScore",
+    "Word",
+    "WordMap",
     "describe",
     "fitting",
 ]
