@@ -11,6 +11,7 @@ from torch import nn
 
 from playground.attention.capture import Capture
 from playground.attention.counterfactual import counterfactual_weights
+from playground.attention.flow import layer_shares, max_flow, roll_out
 from playground.attention.interface import AttentionCall
 from playground.attention.layers import CapturedLayers, Layers
 from playground.attention.norms import transformed_values
@@ -21,6 +22,7 @@ from playground.records import (
     AttentionKind,
     AttentionSummary,
     CounterfactualMap,
+    FlowMethod,
     HeadMap,
     HeadPatterns,
     HeadRows,
@@ -29,6 +31,7 @@ from playground.records import (
     PlaygroundError,
     QueryKeyRow,
     Token,
+    TokenFlow,
     TokenScore,
     WordMap,
 )
@@ -174,6 +177,20 @@ class Attention:
         query_words, key_words = group_words(found.query_tokens), group_words(found.key_tokens)
         weights = merge_words(found.weights, query_words, key_words)
         return WordMap(kind, layer, head, weights, query_words, key_words)
+
+    def flow(self, token: int, method: FlowMethod = "rollout", kind: AttentionKind = "self") -> TokenFlow:
+        """Return how much of each input token reaches `token` after each layer (Abnar & Zuidema 2020).
+
+        Raises PlaygroundError, too, for cross-attention, and where the flow of a long text would take too long.
+        """
+        methods = {"rollout": roll_out, "flow": max_flow}
+        if method not in methods:
+            raise PlaygroundError(f"method must be rollout or flow, not {str(method)[:40]!r}.")
+        layers, tokens = self._layers(kind), self.query_tokens(kind)
+        if kind == "cross":
+            raise PlaygroundError("Attention is followed within one text; cross-attention leads from one to another.")
+        token = check_place("token", token, len(tokens))
+        return TokenFlow(kind, method, token, methods[method](layer_shares(layers), token), tokens)
 
     def counterfactual(
         self,

@@ -15,6 +15,7 @@ from playground.records import (
     AttentionKind,
     AttentionSummary,
     CounterfactualMap,
+    FlowMethod,
     GenerationEvent,
     GenerationSettings,
     HeadMap,
@@ -25,6 +26,7 @@ from playground.records import (
     ModelSpec,
     NormMap,
     Token,
+    TokenFlow,
     TokenScore,
     WordMap,
 )
@@ -138,6 +140,17 @@ class LocalBackend:
     ) -> WordMap:
         """Return the weights of one head between words: to a word summed, from a word averaged (Clark et al. 2019)."""
         return self._attention(model, ids).word_map(layer, head, kind)
+
+    def token_flow(
+        self,
+        model: str,
+        ids: tuple[int, ...],
+        token: int,
+        method: FlowMethod = "rollout",
+        kind: AttentionKind = "self",
+    ) -> TokenFlow:
+        """Return how much of each input token reaches `token` after each layer (Abnar & Zuidema 2020)."""
+        return self._attention(model, ids).flow(token, method, kind)
 
     def _attention(self, model: str, ids: tuple[int, ...]) -> Attention:
         """Return the attention of a text; one forward pass serves the scores and every map of it."""

@@ -8,6 +8,7 @@ from playground.records import (
     AttentionKind,
     AttentionSummary,
     CounterfactualMap,
+    FlowMethod,
     GenerationEvent,
     GenerationSettings,
     HeadMap,
@@ -18,6 +19,7 @@ from playground.records import (
     ModelSpec,
     NormMap,
     Token,
+    TokenFlow,
     TokenScore,
     WordMap,
 )
@@ -115,4 +117,15 @@ class Backend(Protocol):
         self, model: str, ids: tuple[int, ...], layer: int, head: int, kind: AttentionKind = "self"
     ) -> WordMap:
         """Return the weights of one head between words: to a word summed, from a word averaged (Clark et al. 2019)."""
+        ...
+
+    def token_flow(
+        self,
+        model: str,
+        ids: tuple[int, ...],
+        token: int,
+        method: FlowMethod = "rollout",
+        kind: AttentionKind = "self",
+    ) -> TokenFlow:
+        """Return how much of each input token reaches `token` after each layer (Abnar & Zuidema 2020)."""
         ...

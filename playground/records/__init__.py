@@ -2,6 +2,7 @@
 
 from playground.records.counterfactual import CounterfactualMap, MaskedPrediction
 from playground.records.errors import PlaygroundError
+from playground.records.flow import FlowMethod, TokenFlow
 from playground.records.generation import (
     BeamNode,
     BeamProgress,
@@ -33,6 +34,7 @@ __all__ = [
     "Candidate",
     "CounterfactualMap",
     "FinishReason",
+    "FlowMethod",
     "GenerationEvent",
     "GenerationRecord",
     "GenerationSettings",
@@ -51,6 +53,7 @@ __all__ = [
     "Step",
     "Strategy",
     "Token",
+    "TokenFlow",
     "TokenScore",
     "Word",
     "WordMap",
