@@ -92,7 +92,7 @@ class LanguageModel:
             check_context(self.loaded, len(target_tokens), what="target")
         target_ids = tuple(token.id for token in target_tokens) or None
         capture = capture_attention(self.loaded, tuple(token.id for token in tokens), target_ids)
-        return Attention(capture, tokens, target_tokens)
+        return Attention(capture, tokens, target_tokens, self.loaded.model)
 
     def score(self, text: str | tuple[int, ...] | list[int]) -> tuple[TokenScore, ...]:
         """Return the probability and rank that the model gave each token, from all before it.

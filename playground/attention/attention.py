@@ -7,26 +7,35 @@ from functools import cached_property
 
 import numpy as np
 import torch
+from torch import nn
 
 from playground.attention.capture import Capture
 from playground.attention.counterfactual import counterfactual_weights
+from playground.attention.flow import layer_shares, max_flow, roll_out
+from playground.attention.interface import AttentionCall
 from playground.attention.layers import CapturedLayers, Layers
 from playground.attention.map_view import view_weights
+from playground.attention.norms import transformed_values
 from playground.attention.patterns import score_patterns
 from playground.attention.weights import bias_row, compute_scores, per_query_head, weights_of
+from playground.attention.words import group_words, merge_words
 from playground.records import (
     AttentionKind,
     AttentionSummary,
     CounterfactualMap,
+    FlowMethod,
     HeadMap,
     HeadPatterns,
     HeadRows,
     LayerMaps,
     MapView,
+    NormMap,
     PlaygroundError,
     QueryKeyRow,
     Token,
+    TokenFlow,
     TokenScore,
+    WordMap,
 )
 
 # Which text a kind's queries and keys are tokens of
@@ -44,8 +53,15 @@ class Attention:
     Whatever is out of range, or of a kind that the model does not have, raises PlaygroundError.
     """
 
-    def __init__(self, capture: Capture, tokens: tuple[Token, ...], target_tokens: tuple[Token, ...] = ()) -> None:
+    def __init__(
+        self,
+        capture: Capture,
+        tokens: tuple[Token, ...],
+        target_tokens: tuple[Token, ...] = (),
+        model: nn.Module | None = None,
+    ) -> None:
         self._capture = capture
+        self._model = model  # where the parts around an attention module are found
         self.tokens = tokens
         self.target_tokens = target_tokens  # of an encoder-decoder: what its decoder read, the start token first
 
@@ -136,6 +152,49 @@ class Attention:
         query_ids, key_ids = ([token.id for token in side(kind)] for side in (self.query_tokens, self.key_tokens))
         return score_patterns(self._layers(kind), query_ids, key_ids, kind)
 
+    def norm_map(self, layer: int, head: int, kind: AttentionKind = "self") -> NormMap:
+        """Return one head's weights times the lengths of its transformed values (Kobayashi et al. 2020).
+
+        Raises PlaygroundError, too, where the architecture gives finished weights only, or its output projection
+        is not found.
+        """
+        found, call = self.head_map(layer, head, kind), self._call(layer, kind)
+        if self._model is None:
+            raise PlaygroundError("The model of this attention is not at hand, so only its weights can be shown.")
+        values = transformed_values(self._model, call, _one("head", head, call.query.shape[1]))[0]  # (key, d_model)
+        value_norms = values.norm(dim=-1).cpu().numpy()
+        return NormMap(
+            kind=kind,
+            layer=layer,
+            head=head,
+            weights=found.weights,
+            value_norms=value_norms,
+            norms=found.weights * value_norms,
+            query_tokens=found.query_tokens,
+            key_tokens=found.key_tokens,
+        )
+
+    def word_map(self, layer: int, head: int, kind: AttentionKind = "self") -> WordMap:
+        """Return the weights of one head between words: to a word summed, from a word averaged (Clark et al. 2019)."""
+        found = self.head_map(layer, head, kind)
+        query_words, key_words = group_words(found.query_tokens), group_words(found.key_tokens)
+        weights = merge_words(found.weights, query_words, key_words)
+        return WordMap(kind, layer, head, weights, query_words, key_words)
+
+    def flow(self, token: int, method: FlowMethod = "rollout", kind: AttentionKind = "self") -> TokenFlow:
+        """Return how much of each input token reaches `token` after each layer (Abnar & Zuidema 2020).
+
+        Raises PlaygroundError, too, for cross-attention, and where the flow of a long text would take too long.
+        """
+        methods = {"rollout": roll_out, "flow": max_flow}
+        if method not in methods:
+            raise PlaygroundError(f"method must be rollout or flow, not {str(method)[:40]!r}.")
+        layers, tokens = self._layers(kind), self.query_tokens(kind)
+        if kind == "cross":
+            raise PlaygroundError("Attention is followed within one text; cross-attention leads from one to another.")
+        token = check_place("token", token, len(tokens))
+        return TokenFlow(kind, method, token, methods[method](layer_shares(layers), token), tokens)
+
     def counterfactual(
         self,
         layer: int,
@@ -172,10 +231,7 @@ class Attention:
 
         Raises PlaygroundError, too, for the few architectures that give weights only.
         """
-        layers, query_tokens = self._layers(kind), self.query_tokens(kind)
-        if not isinstance(layers, CapturedLayers):
-            raise PlaygroundError("This architecture gives attention weights only, not its queries and keys.")
-        call = layers.calls[check_place("layer", layer, layers.n_layers)]
+        layers, query_tokens, call = self._layers(kind), self.query_tokens(kind), self._call(layer, kind)
         heads, queries = _one("head", head, layers.n_heads), _one("query", query, len(query_tokens))
         with torch.inference_mode():
             scores = compute_scores(call, heads, queries)
@@ -205,6 +261,12 @@ class Attention:
             softcap=call.softcap,
             position_bias=None if call.position_bias is None else bias_row(call, head, query),
         )
+
+    def _call(self, layer: int, kind: AttentionKind) -> AttentionCall:
+        layers = self._layers(kind)
+        if not isinstance(layers, CapturedLayers):
+            raise PlaygroundError("This architecture gives attention weights only, not its queries and keys.")
+        return layers.calls[check_place("layer", layer, layers.n_layers)]
 
     def _layers(self, kind: AttentionKind) -> Layers:
         if kind not in self._capture.layers:

@@ -15,6 +15,7 @@ from playground.records import (
     AttentionKind,
     AttentionSummary,
     CounterfactualMap,
+    FlowMethod,
     GenerationEvent,
     GenerationSettings,
     HeadMap,
@@ -24,9 +25,12 @@ from playground.records import (
     MapView,
     MaskedPrediction,
     ModelSpec,
+    NormMap,
     QueryKeyRow,
     Token,
+    TokenFlow,
     TokenScore,
+    WordMap,
 )
 
 
@@ -138,6 +142,29 @@ class LocalBackend:
     ) -> MaskedPrediction:
         """Return what a decoder predicts with tokens hidden, or the mask off, in all layers; and what it predicts."""
         return self._pool.get(model).masked_prediction(ids, hidden, mask_off=mask_off)
+
+    def norm_map(
+        self, model: str, ids: tuple[int, ...], layer: int, head: int, kind: AttentionKind = "self"
+    ) -> NormMap:
+        """Return one head's weights times the lengths of its transformed values (Kobayashi et al. 2020)."""
+        return self._attention(model, ids).norm_map(layer, head, kind)
+
+    def word_map(
+        self, model: str, ids: tuple[int, ...], layer: int, head: int, kind: AttentionKind = "self"
+    ) -> WordMap:
+        """Return the weights of one head between words: to a word summed, from a word averaged (Clark et al. 2019)."""
+        return self._attention(model, ids).word_map(layer, head, kind)
+
+    def token_flow(
+        self,
+        model: str,
+        ids: tuple[int, ...],
+        token: int,
+        method: FlowMethod = "rollout",
+        kind: AttentionKind = "self",
+    ) -> TokenFlow:
+        """Return how much of each input token reaches `token` after each layer (Abnar & Zuidema 2020)."""
+        return self._attention(model, ids).flow(token, method, kind)
 
     def _attention(self, model: str, ids: tuple[int, ...]) -> Attention:
         """Return the attention of a text; one forward pass serves the scores and every map of it."""

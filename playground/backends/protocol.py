@@ -8,6 +8,7 @@ from playground.records import (
     AttentionKind,
     AttentionSummary,
     CounterfactualMap,
+    FlowMethod,
     GenerationEvent,
     GenerationSettings,
     HeadMap,
@@ -17,9 +18,12 @@ from playground.records import (
     MapView,
     MaskedPrediction,
     ModelSpec,
+    NormMap,
     QueryKeyRow,
     Token,
+    TokenFlow,
     TokenScore,
+    WordMap,
 )
 
 
@@ -115,4 +119,27 @@ class Backend(Protocol):
         self, model: str, ids: tuple[int, ...], hidden: Sequence[int] = (), *, mask_off: bool = False
     ) -> MaskedPrediction:
         """Return what a decoder predicts with tokens hidden, or the mask off, in all layers; and what it predicts."""
+        ...
+
+    def norm_map(
+        self, model: str, ids: tuple[int, ...], layer: int, head: int, kind: AttentionKind = "self"
+    ) -> NormMap:
+        """Return one head's weights times the lengths of its transformed values (Kobayashi et al. 2020)."""
+        ...
+
+    def word_map(
+        self, model: str, ids: tuple[int, ...], layer: int, head: int, kind: AttentionKind = "self"
+    ) -> WordMap:
+        """Return the weights of one head between words: to a word summed, from a word averaged (Clark et al. 2019)."""
+        ...
+
+    def token_flow(
+        self,
+        model: str,
+        ids: tuple[int, ...],
+        token: int,
+        method: FlowMethod = "rollout",
+        kind: AttentionKind = "self",
+    ) -> TokenFlow:
+        """Return how much of each input token reaches `token` after each layer (Abnar & Zuidema 2020)."""
         ...

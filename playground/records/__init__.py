@@ -2,6 +2,7 @@
 
 from playground.records.counterfactual import CounterfactualMap, MaskedPrediction
 from playground.records.errors import PlaygroundError
+from playground.records.flow import FlowMethod, TokenFlow
 from playground.records.generation import (
     BeamNode,
     BeamProgress,
@@ -16,10 +17,12 @@ from playground.records.generation import (
     Strategy,
 )
 from playground.records.maps import AttentionKind, AttentionSummary, HeadMap, HeadRows, LayerMaps, MapView
+from playground.records.norms import NormMap
 from playground.records.patterns import HeadPatterns, PatternName, PatternScore, describe, fitting
 from playground.records.query_key import QueryKeyRow
 from playground.records.spec import ModelKind, ModelSpec
 from playground.records.tokens import Token, TokenScore
+from playground.records.words import Word, WordMap
 
 __all__ = [
     "AttentionKind",
@@ -31,6 +34,7 @@ __all__ = [
     "Candidate",
     "CounterfactualMap",
     "FinishReason",
+    "FlowMethod",
     "GenerationEvent",
     "GenerationRecord",
     "GenerationSettings",
@@ -42,6 +46,7 @@ __all__ = [
     "MaskedPrediction",
     "ModelKind",
     "ModelSpec",
+    "NormMap",
     "PatternName",
     "PatternScore",
     "PlaygroundError",
@@ -49,7 +54,10 @@ __all__ = [
     "Step",
     "Strategy",
     "Token",
+    "TokenFlow",
     "TokenScore",
+    "Word",
+    "WordMap",
     "describe",
     "fitting",
 ]
