@@ -42,7 +42,7 @@ const themed = (source) => {
   const width = plot.clientWidth || element.clientWidth;
   // A map is about as high as it is wide, so that its cells are near square.
   const hover = layout.meta?.hover;
-  if (hover === "weights" || hover === "rows" || hover === "bars") thinLabels(data[0], layout, width);
+  if (hover === "weights" || hover === "rows" || hover === "bars" || hover === "flow") thinLabels(data[0], layout, width);
   if (hover === "weights") layout.height = Math.round(Math.max(340, Math.min(0.92 * width, 840)));
   if (hover === "tiles") {
     // Square tiles, whatever the width, but never so many that the page is nothing else.
@@ -130,6 +130,7 @@ const onHover = ({ points, event }) => {
   const lines =
     meta.hover === "tiles" ? tileLines(row, column)
     : meta.hover === "weights" ? [`“${meta.queries[row]}” looks at “${meta.keys[column]}”: ${weight()}`, `token ${row} at token ${column}`]
+    : meta.hover === "flow" ? [`${meta.queries[row]}: ${weight()} from “${meta.keys[column]}”`, `token ${column}`]
     : meta.hover === "bars" ? [`“${meta.query}” looks at “${meta.keys[row]}”: ${points[0].y.toFixed(3)}`, `token ${row}`]
     : meta.hover === "rows" ? [`${meta.queries[row]} looks at “${meta.keys[column]}”: ${weight()}`]
     : null;

@@ -16,7 +16,7 @@ from playground.records.generation import (
     Step,
     Strategy,
 )
-from playground.records.maps import AttentionKind, AttentionSummary, HeadMap, HeadRows, LayerMaps, MapView
+from playground.records.maps import AttentionKind, AttentionSummary, HeadMap, HeadRows, LayerMaps, MapValues, MapView
 from playground.records.norms import NormMap
 from playground.records.patterns import HeadPatterns, PatternName, PatternScore, describe, fitting
 from playground.records.query_key import QueryKeyRow
@@ -42,6 +42,7 @@ __all__ = [
     "HeadPatterns",
     "HeadRows",
     "LayerMaps",
+    "MapValues",
     "MapView",
     "MaskedPrediction",
     "ModelKind",

@@ -20,6 +20,10 @@ class AttentionSummary:
     key_tokens: tuple[Token, ...]
 
 
+# What the cells hold: weights; weights times the length of the value; weights between words
+MapValues = Literal["weights", "norms", "words"]
+
+
 @dataclass(frozen=True)
 class MapView:
     """What is made of a layer's weights for a map.
@@ -45,6 +49,7 @@ class HeadMap:
     query_tokens: tuple[Token, ...]
     key_tokens: tuple[Token, ...]
     view: MapView = MapView()
+    values: MapValues = "weights"
 
 
 @dataclass(frozen=True)

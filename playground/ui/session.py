@@ -6,7 +6,7 @@ A session holds ids and choices; models, weights and attention stay with the bac
 import threading
 from dataclasses import dataclass, field, replace
 
-from playground.records import GenerationRecord, MapView, PatternName, Step, Token
+from playground.records import FlowMethod, GenerationRecord, MapValues, MapView, PatternName, Step, Token
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,11 @@ class Session:
     selected: int = -1  # index of the selected token
     layer: int = 0
     head: int = 0
+    map_values: MapValues = "weights"
     map_view: MapView = field(default_factory=MapView)
     repeated_patterns: bool = False  # the scores of heads on repeated random tokens, not on this text
     overview_order: PatternName | None = None  # the pattern by which the overview is sorted
+    flow_method: FlowMethod = "rollout"
     mask_off: bool = False  # counterfactual: every token sees all others
     hidden: tuple[int, ...] = ()  # counterfactual: tokens that no other sees
 

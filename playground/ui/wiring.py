@@ -10,6 +10,7 @@ import gradio as gr
 from playground.backends.protocol import Backend
 from playground.records import BeamProgress, GenerationRecord, GenerationSettings, PlaygroundError, Step
 from playground.ui.controls.decoding import DecodingControls
+from playground.ui.head_views.map import shown_map, token_of_row
 from playground.ui.head_views.save import make_file
 from playground.ui.session import Cancellations, Session, session_of
 from playground.ui.status import describe_run, status_line
@@ -123,6 +124,7 @@ class Wiring:
         follow(attention.head.input, self.on_head, layer=attention.layer, head=attention.head)
         follow(attention.patterns.table.select, self.on_tile)
         follow(attention.patterns.source.input, self.on_pattern_source, source=attention.patterns.source)
+        follow(attention.flow.method.input, self.on_flow_method, method=attention.flow.method)
         follow(attention.order.input, self.on_order, order=attention.order)
         for panel, handler in ((attention.map, self.on_map_options), (attention.mask, self.on_mask_options)):
             options = panel.options()
@@ -250,7 +252,11 @@ class Wiring:
 
     def on_map_row(self, session: Session, view: str, event: gr.EventData) -> dict[Any, Any]:
         """A row of the map was clicked: the token that was chosen from there is selected."""
-        query = place_in(event, 0, len(session.ids))
+        row = place_in(event, 0, len(session.ids))
+        try:
+            query = token_of_row(shown_map(self.backend, session), row) if session.map_values == "words" else row
+        except PlaygroundError as error:
+            return {self.panel.status: status_line(str(error), "error")}
         return self.follow(replace(session, selected=min(query + 1, len(session.ids) - 1)), view)
 
     def on_tile(self, session: Session, view: str, event: gr.EventData) -> dict[Any, Any]:
@@ -262,6 +268,10 @@ class Wiring:
     def on_pattern_source(self, session: Session, view: str, source: str) -> dict[Any, Any]:
         """The scores of another text are wanted."""
         return self.follow(self.attention.patterns.chosen(session, source), view)
+
+    def on_flow_method(self, session: Session, view: str, method: str) -> dict[Any, Any]:
+        """The flow is wanted by another method."""
+        return self.follow(self.attention.flow.chosen(session, method), view)
 
     def on_order(self, session: Session, view: str, order: str) -> dict[Any, Any]:
         """The tiles are to stand in another order."""
@@ -305,8 +315,12 @@ class Wiring:
 
     def on_save(self, name: str, session: Session) -> dict[Any, Any]:
         """The map is wanted as a file."""
+        if not session.ids:
+            nothing = "There is nothing to save yet: generate or analyse a text first."
+            return {self.panel.status: status_line(nothing, "error")}
         try:
-            return {self.attention.map.save.download: make_file(self.backend, session, name)}
+            shown = shown_map(self.backend, session)
+            return {self.attention.map.save.download: make_file(shown, session, name)}
         except PlaygroundError as error:
             return {self.panel.status: status_line(str(error), "error")}
 

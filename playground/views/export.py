@@ -2,11 +2,12 @@
 
 import csv
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from playground.records import HeadMap, ModelSpec, Token
+from playground.records import HeadMap, Token
 from playground.views.head_map import draw_head_map
 from playground.views.labels import plain_label
 
@@ -44,7 +45,7 @@ def export_npz(head_map: HeadMap, model: str) -> ExportedFile:
         layer=np.array(head_map.layer),
         head=np.array(head_map.head),
         kind=np.array(head_map.kind),
-        shown=np.array(head_map.view.heads),
+        shown=np.array(what_is_shown(head_map)),
         model=np.array(model),
     )
     return ExportedFile(file_name(head_map, model, "npz"), "application/octet-stream", content.getvalue())
@@ -58,9 +59,9 @@ def export_html(head_map: HeadMap, model: str) -> ExportedFile:
     return ExportedFile(file_name(head_map, model, "html"), "text/html", page.encode("utf-8", "replace"))
 
 
-def export_python(head_map: HeadMap, spec: ModelSpec) -> ExportedFile:
-    """Return the lines of Python that compute the same weights."""
-    view = head_map.view
+def export_python(head_map: HeadMap, model: str, ids: Sequence[int]) -> ExportedFile:
+    """Return the lines of Python that compute the same values from the ids of the text's tokens."""
+    view, place = head_map.view, f"{head_map.layer}, {head_map.head}"
     changes = []
     if view.heads != "one":
         changes.append(f"heads={view.heads!r}")
@@ -68,26 +69,33 @@ def export_python(head_map: HeadMap, spec: ModelSpec) -> ExportedFile:
         changes += [f"other_layer={view.other_layer}", f"other_head={view.other_head}"]
     if view.hide_first:
         changes.append("hide_first=True")
-    ids = [token.id for token in head_map.query_tokens]
+    if head_map.values == "norms":
+        last = f"weights = attention.norm_map({place}).norms  # float32 [query, key]"
+    elif head_map.values == "words":
+        last = f"weights = attention.word_map({place}).weights  # float32 [query word, key word]"
+    elif changes:
+        last = f"weights = attention.head_map({place}, view=MapView({', '.join(changes)})).weights"
+    else:
+        last = f"weights = attention.weights({place})  # float32 [query, key]"
     lines = [
         "import playground",
-        *(["from playground.records import MapView"] if changes else []),
+        *(["from playground.records import MapView"] if "MapView" in last else []),
         "",
-        f"lm = playground.load({spec.name!r})",
-        f"attention = lm.attention({ids!r})  # the ids of the text's tokens",
+        f"lm = playground.load({model!r})",
+        f"attention = lm.attention({list(ids)!r})  # the ids of the text's tokens",
+        last,
+        "print(weights.shape)",
+        "",
     ]
-    if changes:
-        lines.append(f"view = MapView({', '.join(changes)})")
-        lines.append(f"weights = attention.head_map({head_map.layer}, {head_map.head}, view=view).weights")
-    else:
-        lines.append(f"weights = attention.weights({head_map.layer}, {head_map.head})  # float32 [query, key]")
-    text = "\n".join([*lines, "print(weights.shape)", ""])
-    return ExportedFile(file_name(head_map, spec.name, "py"), "text/x-python", text.encode())
+    return ExportedFile(file_name(head_map, model, "py"), "text/x-python", "\n".join(lines).encode())
 
 
 def what_is_shown(head_map: HeadMap) -> str:
     """Return the layer and head, or what was made of them, in words."""
     view, layer = head_map.view, f"layer {head_map.layer}"
+    if head_map.values != "weights":
+        what = {"norms": "weights times the length of the value", "words": "weights between words"}[head_map.values]
+        return f"{layer}, head {head_map.head}, {what}"
     shown = {
         "one": f"{layer}, head {head_map.head}",
         "mean": f"{layer}, mean of its heads",

@@ -14,10 +14,17 @@ from playground.views.palette import ScaleName, colorscale
 COMPACT_SCALE = 65535  # values as uint16: half the bytes of float32, and exact to 0.00002
 
 
-def compact_weights(weights: np.ndarray, low: float = 0) -> np.ndarray:
-    """Return values in [low, 1] as uint16, 0 = low and 65535 = 1; not-a-number becomes 0."""
-    part = (np.nan_to_num(np.clip(weights, low, 1)) - low) / (1 - low)
+def compact_weights(weights: np.ndarray, low: float = 0, top: float = 1) -> np.ndarray:
+    """Return values in [low, top] as uint16, 0 = low and 65535 = top; not-a-number becomes 0."""
+    part = (np.nan_to_num(np.clip(weights, low, top)) - low) / (top - low)
     return np.rint(part * COMPACT_SCALE).astype(np.uint16)
+
+
+def value_range(head_map: HeadMap) -> tuple[float, float]:
+    """Return what the ends of the colour scale stand for: weights are shares, lengths have no bound."""
+    if head_map.values == "norms":
+        return 0.0, float(np.nan_to_num(head_map.weights).max(initial=0)) or 1.0
+    return (-1.0 if head_map.view.heads == "difference" and head_map.values == "weights" else 0.0), 1.0
 
 
 def draw_head_map(head_map: HeadMap, *, compact: bool = False, height: int = 520) -> go.Figure:
@@ -25,11 +32,10 @@ def draw_head_map(head_map: HeadMap, *, compact: bool = False, height: int = 520
 
     compact: send the weights as uint16, for the page, whose JavaScript turns them back for the hover text.
     """
-    is_difference = head_map.view.heads == "difference"
-    scale: ScaleName = "difference" if is_difference else "attention"
-    low = -1 if is_difference else 0
-    z = compact_weights(head_map.weights, low) if compact else head_map.weights
-    drawn_low, drawn_top = (0, COMPACT_SCALE) if compact else (low, 1)
+    low, top = value_range(head_map)
+    scale: ScaleName = "difference" if low < 0 else "attention"
+    z = compact_weights(head_map.weights, low, top) if compact else head_map.weights
+    drawn_low, drawn_top = (0, COMPACT_SCALE) if compact else (low, top)
     figure = go.Figure(
         go.Heatmap(
             z=z,
@@ -40,13 +46,13 @@ def draw_head_map(head_map: HeadMap, *, compact: bool = False, height: int = 520
             colorscale=colorscale(scale),
             hovertemplate="'%{y}' looks at '%{x}': %{z:.2f}<extra></extra>",
             hoverinfo="none" if compact else None,
-            colorbar=weight_bar(low, drawn_low, drawn_top),
+            colorbar=value_bar(head_map, drawn_low, drawn_top),
             meta={"scale": scale},
         ),
         base_layout(
             height=height,
             margin={"l": 8, "r": 8, "t": 8, "b": 8},
-            meta=hover_meta(head_map, low, drawn_top - drawn_low),
+            meta=hover_meta(head_map, drawn_top - drawn_low),
         ),
     )
     if compact:
@@ -56,26 +62,29 @@ def draw_head_map(head_map: HeadMap, *, compact: bool = False, height: int = 520
     return figure
 
 
-def weight_bar(low: float, drawn_low: float, drawn_top: float) -> dict[str, object]:
-    """Return a colour bar that reads values from `low` to 1, however they are drawn."""
+def value_bar(head_map: HeadMap, drawn_low: float, drawn_top: float) -> dict[str, object]:
+    """Return a colour bar that reads the values as they are, however they are drawn."""
+    low, top = value_range(head_map)
+    title = "length" if head_map.values == "norms" else "difference" if low < 0 else "weight"
     parts = (0, 0.25, 0.5, 0.75, 1)
     return {
-        "title": {"text": "weight" if low == 0 else "difference", "side": "top"},
+        "title": {"text": title, "side": "top"},
         "thickness": 12,
         "outlinewidth": 0,
         "tickvals": [drawn_low + part * (drawn_top - drawn_low) for part in parts],
-        "ticktext": [f"{low + part * (1 - low):g}" for part in parts],
+        "ticktext": [f"{low + part * (top - low):.3g}" for part in parts],
     }
 
 
-def hover_meta(head_map: HeadMap, low: float, span: float) -> dict[str, object]:
+def hover_meta(head_map: HeadMap, span: float) -> dict[str, object]:
     """Return what the page's JavaScript needs to word a hover: plain labels, and a value as low + z * unit."""
+    low, top = value_range(head_map)
     return {
         "hover": "weights",
         "layer": head_map.layer,
         "head": head_map.head,
         "low": low,
-        "unit": (1 - low) / span,
+        "unit": (top - low) / span,
         "queries": [plain_label(token) for token in head_map.query_tokens],
         "keys": [plain_label(token) for token in head_map.key_tokens],
     }

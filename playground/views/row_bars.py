@@ -32,8 +32,11 @@ def draw_row_bars(head_map: HeadMap, query: int, *, height: int = 190) -> go.Fig
         ),
     )
     figure.update_xaxes(**token_axis(head_map.key_tokens), tickangle=-60)
-    low = -1 if head_map.view.heads == "difference" else 0
+    lowest, highest = float(min(0, row.min())), float(max(0, row.max()))
+    room = 0.05 * max(highest - lowest, 0.01)
     figure.update_yaxes(
-        title="weight", range=[low * max(0.05, -row.min()), max(0.05, row.max()) * 1.05], fixedrange=True
+        title="length" if head_map.values == "norms" else "weight",
+        range=[lowest - (room if lowest < 0 else 0), highest + room],
+        fixedrange=True,
     )
     return figure

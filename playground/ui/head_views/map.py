@@ -1,13 +1,14 @@
 """One head's map, what may be made of it, and the weights of the marked row as bars."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import gradio as gr
 
 from playground.backends.protocol import Backend
-from playground.records import MapView, PlaygroundError
+from playground.records import HeadMap, MapValues, MapView, PlaygroundError, Token, Word
 from playground.ui.components import build_chart
 from playground.ui.head_views.base import HINT
 from playground.ui.head_views.save import SaveRow
@@ -15,11 +16,14 @@ from playground.ui.session import Session
 from playground.views.head_map import draw_head_map
 from playground.views.row_bars import draw_row_bars
 
-HEADS = {
-    "this head": "one",
-    "mean of the layer's heads": "mean",
-    "maximum of the layer's heads": "max",
-    "this head minus another": "difference",
+# What can be shown: the values in the cells, and of which heads
+SHOWN: dict[str, tuple[MapValues, str]] = {
+    "this head's weights": ("weights", "one"),
+    "mean of the layer's heads": ("weights", "mean"),
+    "maximum of the layer's heads": ("weights", "max"),
+    "this head minus another": ("weights", "difference"),
+    "weight × length of the value": ("norms", "one"),
+    "weights between words": ("words", "one"),
 }
 
 # What only changes colours is done in the browser (assets/js/chart.js)
@@ -38,7 +42,7 @@ class MapPanel:
     def build(self) -> None:
         with gr.Row(elem_id="map-options"):
             self.heads = gr.Dropdown(
-                list(HEADS), value="this head", label="Heads", elem_id="map-heads", min_width=150, filterable=False
+                list(SHOWN), value=next(iter(SHOWN)), label="Show", elem_id="map-heads", min_width=150, filterable=False
             )
             self.other = gr.Dropdown(
                 ["0.0"], value="0.0", label="The other (layer.head)", elem_id="map-other", min_width=100, visible=False
@@ -67,27 +71,69 @@ class MapPanel:
 
     def chosen(self, session: Session, heads: str, other: str, hide_first: bool) -> Session:
         """Return the session with the options that were chosen. Raises PlaygroundError for what there is not."""
-        if heads not in HEADS:
-            raise PlaygroundError(f"There is no choice {str(heads)[:40]!r}; take one of: {', '.join(HEADS)}.")
+        if heads not in SHOWN:
+            raise PlaygroundError(f"There is no choice {str(heads)[:40]!r}; take one of: {', '.join(SHOWN)}.")
+        values, of_heads = SHOWN[heads]
         layer, _, head = str(other).partition(".")
         if not (layer.isdecimal() and head.isdecimal() and len(other) < 10):
             raise PlaygroundError(f"The other head is written layer.head, as 2.3, not {str(other)[:40]!r}.")
         wanted = MapView(
-            heads=HEADS[heads],  # type: ignore[arg-type]  the values of HEADS are the literals
+            heads=of_heads,  # type: ignore[arg-type]  the values of SHOWN are the literals
             other_layer=int(layer),
             other_head=int(head),
             hide_first=bool(hide_first),
         )
-        return replace(session, map_view=wanted)
+        return replace(session, map_values=values, map_view=wanted)
 
     def show(self, backend: Backend, session: Session) -> list[object]:
         spec = backend.spec(session.model)
         view = session.map_view
-        drawn = backend.head_map(session.model, session.ids, session.layer, session.head, view=view)
+        drawn = shown_map(backend, session)
+        row = row_of(drawn, session.query)
         names = [f"{layer}.{head}" for layer in range(spec.n_layers) for head in range(spec.n_query_heads)]
         other: dict[str, Any] = {"choices": names, "value": f"{view.other_layer}.{view.other_head}"}
         return [
-            gr.HTML(value=draw_head_map(drawn, compact=True).to_json(), highlight=json.dumps({"row": session.query})),
-            draw_row_bars(drawn, session.query).to_json(),
+            gr.HTML(value=draw_head_map(drawn, compact=True).to_json(), highlight=json.dumps({"row": row})),
+            draw_row_bars(drawn, row).to_json(),
             gr.Dropdown(visible=view.heads == "difference", **other),
         ]
+
+
+def shown_map(backend: Backend, session: Session) -> HeadMap:
+    """Return the map that was chosen to be shown."""
+    place = (session.model, session.ids, session.layer, session.head)
+    if session.map_values == "norms":
+        norms = backend.norm_map(*place)
+        return HeadMap(
+            norms.kind, norms.layer, norms.head, norms.norms, norms.query_tokens, norms.key_tokens, values="norms"
+        )
+    if session.map_values == "words":
+        words = backend.word_map(*place)
+        return HeadMap(
+            words.kind,
+            words.layer,
+            words.head,
+            words.weights,
+            tokens_of(words.query_words),
+            tokens_of(words.key_words),
+            values="words",
+        )
+    return backend.head_map(*place, view=session.map_view)
+
+
+def tokens_of(words: Sequence[Word]) -> tuple[Token, ...]:
+    """Return words as what labels a map; the id of each is the place of its last token."""
+    return tuple(Token(word.stop - 1, word.text, word.label, special=word.special) for word in words)
+
+
+def row_of(shown: HeadMap, query: int) -> int:
+    """Return the row that holds a token: its own, or that of its word."""
+    if shown.values != "words":
+        return query
+    return next((row for row, word in enumerate(shown.query_tokens) if query <= word.id), 0)
+
+
+def token_of_row(shown: HeadMap, row: int) -> int:
+    """Return the token that a row stands for; of a word the last."""
+    row = max(0, min(row, len(shown.query_tokens) - 1))
+    return shown.query_tokens[row].id if shown.values == "words" else row

@@ -6,8 +6,7 @@ import json
 
 import gradio as gr
 
-from playground.backends.protocol import Backend
-from playground.records import PlaygroundError
+from playground.records import HeadMap
 from playground.ui.components import SHARED_SCRIPT, read_asset
 from playground.ui.session import Session
 from playground.views.export import export_csv, export_html, export_npz, export_python
@@ -41,16 +40,10 @@ class SaveRow:
         )
 
 
-def make_file(backend: Backend, session: Session, name: str) -> str:
-    """Return the selected map as a file for assets/js/download.js: JSON of {name, type, data, nonce}.
-
-    Raises PlaygroundError where there is no text yet.
-    """
-    if not session.ids:
-        raise PlaygroundError("There is nothing to save yet: generate or analyse a text first.")
-    shown = backend.head_map(session.model, session.ids, session.layer, session.head, view=session.map_view)
+def make_file(shown: HeadMap, session: Session, name: str) -> str:
+    """Return a map as a file for assets/js/download.js: JSON of {name, type, data, nonce}."""
     if name == "Python":
-        file = export_python(shown, backend.spec(session.model))
+        file = export_python(shown, session.model, session.ids)
     else:
         file = {"CSV": export_csv, "NPZ": export_npz, "HTML": export_html}[name](shown, session.model)
     data = base64.b64encode(file.content).decode()

@@ -12,6 +12,7 @@ from playground.records import PatternName
 from playground.ui.components import build_chart, build_overview
 from playground.ui.head_views.base import HINT, HeadView
 from playground.ui.head_views.bertviz import BertvizPanel
+from playground.ui.head_views.flow import FlowPanel
 from playground.ui.head_views.inside import InsidePanel
 from playground.ui.head_views.map import MapPanel
 from playground.ui.head_views.mask import MaskPanel
@@ -38,6 +39,7 @@ class AttentionTab:
     order: gr.Dropdown
     map: MapPanel
     patterns: PatternsPanel
+    flow: FlowPanel
     mask: MaskPanel
     views: tuple[HeadView, ...]
     view_tabs: gr.Tabs
@@ -101,8 +103,8 @@ class AttentionTab:
 
 def build_attention() -> AttentionTab:
     """Build the tab's components."""
-    head_map, patterns, mask = MapPanel(), PatternsPanel(), MaskPanel()
-    views: Sequence[HeadView] = (head_map, patterns, InsidePanel(), mask, BertvizPanel())
+    head_map, patterns, flow, mask = MapPanel(), PatternsPanel(), FlowPanel(), MaskPanel()
+    views: Sequence[HeadView] = (head_map, patterns, InsidePanel(), flow, mask, BertvizPanel())
     open_view = gr.State(head_map.name)
     with gr.Row(elem_id="attention-row"):
         with gr.Column(scale=5, min_width=320, elem_id="panel-overview"):
@@ -137,6 +139,7 @@ def build_attention() -> AttentionTab:
         order=order,
         map=head_map,
         patterns=patterns,
+        flow=flow,
         mask=mask,
         views=tuple(views),
         view_tabs=tabs,
