@@ -74,6 +74,13 @@ class Attention:
             *(TokenScore(token, math.exp(log_prob), rank) for token, log_prob, rank in rest),
         )
 
+    def layer_indices(self, kind: AttentionKind = "self") -> tuple[int, ...]:
+        """Return the layers that have this attention, as the model numbers its layers: (4, 12) of one of Jamba's.
+
+        Everywhere else here `layer` counts from 0 over these: `weights(1)` would be those of layer 12.
+        """
+        return self._layers(kind).indices
+
     def query_tokens(self, kind: AttentionKind = "self") -> tuple[Token, ...]:
         """Return the tokens that look: the rows of a map."""
         self._layers(kind)
@@ -132,10 +139,12 @@ class Attention:
         if not isinstance(layers, CapturedLayers):
             raise PlaygroundError("This architecture gives attention weights only, not its queries and keys.")
         call = layers.calls[check_place("layer", layer, layers.n_layers)]
+        if not layers.is_plain(layer):
+            raise PlaygroundError("This architecture comes to its weights by a way of its own: there are weights only.")
         heads, queries = _one("head", head, layers.n_heads), _one("query", query, len(query_tokens))
         with torch.inference_mode():
             scores = compute_scores(call, heads, queries)
-            weights = weights_of(call, scores, heads)[0, 0]  # (key,)
+            weights = weights_of(call, scores, heads, queries)[0, 0]  # (key,)
             keys, values = (per_query_head(states, layers.n_heads)[head].float() for states in (call.key, call.value))
             hidden = scores.masked <= torch.finfo(torch.float32).min / 2
             masked = scores.masked.masked_fill(hidden, -torch.inf)

@@ -1,15 +1,22 @@
 """The attention layers of one kind, whichever way they were captured."""
 
+from collections.abc import Sequence
+from functools import cache
 from typing import Protocol
 
 import torch
 
-from playground.attention.interface import AttentionCall
-from playground.attention.weights import ALL, compute_weights
+from playground.attention.interface import AttentionCall, eager_weights
+from playground.attention.weights import ALL, compute_weights, is_plain
 
 
 class Layers(Protocol):
-    """Gives weights by layer, heads and queries."""
+    """Gives weights by layer, heads and queries; layers are counted from 0 over those that have attention."""
+
+    @property
+    def indices(self) -> tuple[int, ...]:
+        """The place of each in the whole stack, which may hold layers without attention."""
+        ...
 
     @property
     def n_layers(self) -> int: ...
@@ -28,10 +35,16 @@ class Layers(Protocol):
 
 
 class CapturedLayers:
-    """Layers whose queries and keys were kept; weights are computed when they are asked for."""
+    """Layers whose queries and keys were kept; weights are computed when they are asked for.
 
-    def __init__(self, calls: list[AttentionCall]) -> None:
+    `keys`: the part of the keys that this kind is about, where one softmax runs over two kinds (T5Gemma 2).
+    """
+
+    def __init__(self, calls: Sequence[AttentionCall], indices: Sequence[int], keys: slice = ALL) -> None:
         self.calls = calls
+        self.indices = tuple(indices)
+        self.keys = keys
+        self.is_plain = cache(self._is_plain)
 
     @property
     def n_layers(self) -> int:
@@ -53,14 +66,22 @@ class CapturedLayers:
 
     def weights(self, layer: int, heads: slice = ALL, queries: slice = ALL) -> torch.Tensor:
         with torch.inference_mode():
-            return compute_weights(self.calls[layer], heads, queries).cpu()
+            call = self.calls[layer]
+            if self.is_plain(layer):
+                return compute_weights(call, heads, queries)[..., self.keys].cpu()
+            return eager_weights(call, queries)[heads, :, self.keys].float().cpu()
+
+    def _is_plain(self, layer: int) -> bool:
+        with torch.inference_mode():
+            return is_plain(self.calls[layer])
 
 
 class OutputLayers:
-    """Layers of an architecture that only gives finished weights (output_attentions=True)."""
+    """Layers of an architecture that only gives finished weights."""
 
-    def __init__(self, outputs: list[torch.Tensor]) -> None:
+    def __init__(self, outputs: Sequence[torch.Tensor], indices: Sequence[int]) -> None:
         self.outputs = outputs  # each (1, head, query, key)
+        self.indices = tuple(indices)
 
     @property
     def n_layers(self) -> int:

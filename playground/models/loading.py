@@ -88,6 +88,8 @@ def choose_kind(config: Any, name: str) -> ModelKind:
         return "encoder"
     if family in modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
         return "decoder"
+    if family in modeling_auto.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES:  # listens and writes; reads text alone too
+        return "decoder"
     raise PlaygroundError(f"{name} is of the family {family!r}, which transformers has no language model for.")
 
 
@@ -134,7 +136,8 @@ def _kind_of_class(class_name: str, config: Any) -> ModelKind | None:
     masked = class_name in modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES.values()
     if masked and not getattr(config, "is_decoder", False) and not config.is_encoder_decoder:
         return "encoder"
-    return "decoder" if causal else None
+    is_heard = class_name in modeling_auto.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES.values()
+    return "decoder" if causal or (is_heard and not config.is_encoder_decoder) else None
 
 
 def _explain(name: str, error: BaseException) -> str:

@@ -63,9 +63,17 @@ def _context_length(model: Any, config: Any) -> int | None:
 def _first(config: Any, *names: str) -> int:
     """Return the first of `names` that the config has as a number, else 0."""
     for name in names:
-        value = getattr(config, name, None)
+        value = _read(config, name)
         if isinstance(value, int) and not isinstance(value, bool):
             return value
         if isinstance(value, list | tuple) and value and isinstance(value[0], int):  # one number a layer (OpenELM)
             return max(value)
     return 0
+
+
+def _read(config: Any, name: str) -> Any:
+    """Return what a configuration names, of one that differs from layer to layer a list; None if it is not there."""
+    try:
+        return getattr(config, name, None)
+    except RuntimeError:  # transformers refuses one number for all layers where they differ
+        return [getattr(layer, name) for layer in config.per_layer_config]
