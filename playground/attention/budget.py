@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from playground.attention.interface import is_installed
 from playground.models.loading import DTYPES, LoadedModel
+from playground.models.spec import first_number
 from playground.records import PlaygroundError
 
 DEFAULT_MAX_BYTES = 4 * 2**30  # a text of 4,096 tokens in bfloat16 with the layers and heads of Llama 2 7B: 3.2 GiB
@@ -31,8 +32,8 @@ def estimator(loaded: LoadedModel, n_kinds: int = 1) -> Callable[[int], int]:
     n_layers = spec.n_layers * n_kinds
     if not is_installed(loaded.model):  # finished weights
         return lambda n: n_layers * spec.n_query_heads * n * n * item
-    named = getattr(loaded.model.config, "head_dim", None)
-    d_head = named if isinstance(named, int) else spec.d_model // max(spec.n_query_heads, 1)
+    config = loaded.model.config.get_text_config()
+    d_head = first_number(config, "head_dim") or spec.d_model // max(spec.n_query_heads, 1)
     n_vectors = spec.n_query_heads + 2 * spec.n_kv_heads  # query, key and value of a token
     return lambda n: n_layers * n_vectors * d_head * n * item + n * n * item  # and one mask for all layers
 

@@ -11,12 +11,15 @@ from playground.attention.budget import DEFAULT_MAX_BYTES, check_budget
 from playground.attention.eager import run_eagerly
 from playground.attention.interface import AttentionCall, capture_calls, is_installed
 from playground.attention.layers import CapturedLayers, Layers
-from playground.attention.places import kind_of, layer_indices
+from playground.attention.places import is_cross, kind_of, layer_indices
 from playground.attention.weights import ALL
 from playground.models.loading import LoadedModel
 from playground.records import AttentionKind, PlaygroundError
 
 _SCORED_ROWS = 128  # rows of logits in float32 at a time: 25 MB at a vocabulary of 50,000
+
+# Families whose layers look at summaries of the text as well, which stand behind its own keys and are not shown
+_SUMMARISING = ("deepseek_v4",)
 
 Sizes = dict[AttentionKind, tuple[int, int]]  # how many queries and keys each kind of attention has
 
@@ -88,15 +91,26 @@ def _by_kind(loaded: LoadedModel, calls: list[AttentionCall], sizes: Sizes) -> d
     found: defaultdict[AttentionKind, list[AttentionCall]] = defaultdict(list)
     names = {module: name for name, module in loaded.model.named_modules()}
     for call in _without_repeats(calls):
-        kind = kind_of(call.module, names[call.module]) if "encoder" in sizes else "self"
-        found[kind].append(call)
+        name = names[call.module]
+        if "encoder" in sizes:
+            found[kind_of(call.module, name)].append(call)
+        else:
+            found["cross" if is_cross(call.module, name) else "self"].append(call)  # BLT looks at its patches, too
     layers: dict[AttentionKind, Layers] = {}
-    for kind, size in sizes.items():
-        if fitting := [call for call in found[kind] if _size(call) == size]:
-            layers[kind] = _captured(loaded, fitting)
+    for kind, (n_queries, n_keys) in sizes.items():
+        may_have_more = loaded.model.config.model_type in _SUMMARISING
+        fitting = [
+            call
+            for call in found[kind]
+            if call.query.shape[2] == n_queries
+            and (call.key.shape[2] == n_keys or (may_have_more and call.key.shape[2] > n_keys))
+        ]
+        if fitting:
+            layers[kind] = _captured(loaded, fitting, slice(n_keys) if may_have_more else ALL)
     if "cross" in sizes and not found["cross"]:  # one softmax over what was written and what was read (T5Gemma 2)
         n_target, n_tokens = sizes["cross"]
-        if merged := [call for call in found["decoder"] if _size(call) == (n_target, n_target + n_tokens)]:
+        merged = [call for call in found["decoder"] if call.key.shape[2] == n_target + n_tokens]
+        if merged:
             layers["decoder"] = _captured(loaded, merged, slice(n_target))
             layers["cross"] = _captured(loaded, merged, slice(n_target, None))
     return layers
@@ -106,17 +120,17 @@ def _captured(loaded: LoadedModel, calls: list[AttentionCall], keys: slice = ALL
     return CapturedLayers(calls, layer_indices(loaded.model, [call.module for call in calls]), keys)
 
 
-def _size(call: AttentionCall) -> tuple[int, int]:
-    return call.query.shape[2], call.key.shape[2]
-
-
 def _without_repeats(calls: list[AttentionCall]) -> list[AttentionCall]:
     """Leave out calls for a second half of the values with the same queries and keys (DiffLlama)."""
     return [
         call
         for before, call in zip([None, *calls], calls, strict=False)
-        if before is None or call.query is not before.query or call.key is not before.key
+        if before is None or call.module is not before.module or not _is_same(call.query, before.query)
     ]
+
+
+def _is_same(tensor: torch.Tensor, other: torch.Tensor) -> bool:
+    return tensor.data_ptr() == other.data_ptr() and tensor.shape == other.shape
 
 
 def _check_numbers(loaded: LoadedModel, output: Any, log_probs: Any) -> None:

@@ -1,4 +1,4 @@
-"""Attention that reaches a window of keys only, given as windows: laid out again as queries by keys."""
+"""Attention that its architecture gives in a layout of its own, such as windows: laid out as queries by keys."""
 
 from typing import Any
 
@@ -10,18 +10,32 @@ from playground.records import AttentionKind
 def unfolded(config: Any, kind: AttentionKind, index: int, layer: Any, size: tuple[int, int]) -> torch.Tensor | None:
     """Return one layer's weights as (1, head, query, key); None for what is no weight of a query for a key.
 
-    layer: as the model gives it. What goes to tokens that a model makes up for itself is not among the keys.
+    layer: as the model gives it; size: how many queries and keys there are. What goes to tokens that a model makes
+    up for itself is not among the keys.
     """
-    if kind in ("self", "encoder") and config.model_type in ("longformer", "led"):
-        return _from_band(layer, config.attention_window[index] // 2)
-    if kind == "encoder" and config.model_type == "longt5" and layer.dim() == 5:
-        blocks = layer[0].transpose(0, 1)  # (head, block, query, key)
-        length = blocks.shape[2]
-        return _from_blocks(blocks[..., : 3 * length], size, first=0, before=length)
-    if kind == "encoder" and config.model_type == "pegasus_x":
-        return _from_staggered_blocks(layer["local"][0], size, config.num_global_tokens)
-    is_weights = isinstance(layer, torch.Tensor) and layer.dim() == 4 and tuple(layer.shape[-2:]) == size
-    return layer if is_weights else None
+    match config.model_type, kind:
+        case ("longformer", "self") | ("led", "encoder"):
+            weights = _from_band(layer, config.attention_window[index] // 2)
+        case ("longt5", "encoder") if layer.dim() == 5:  # each block sees those beside it
+            blocks = layer[0].transpose(0, 1)  # (head, block, query, key)
+            length = blocks.shape[2]
+            weights = _from_blocks(blocks[..., : 3 * length], size, before=length)
+        case ("pegasus_x", "encoder"):
+            blocks = layer["local"][0][..., config.num_global_tokens :]  # (head, block, query, key)
+            length = blocks.shape[2]
+            is_shifted = blocks.shape[1] * length >= size[0] + length  # every other layer, by half a block
+            weights = _from_blocks(blocks, size, first=length // 2 if is_shifted else 0)
+        case ("reformer", "self") if layer.dim() == 5 and config.attn_layers[index] == "local":
+            weights = _from_blocks(layer[0], size, before=config.local_num_chunks_before * layer.shape[3])
+        case ("reformer", "self"):  # filled up to whole chunks; where it is hashed, in the order of the buckets
+            weights = layer[:, :, : size[0], : size[1]] if layer.dim() == 4 else None
+        case ("prophetnet", "encoder" | "cross") | ("squeezebert", "self"):  # what the softmax is taken of
+            # Behind the text's own queries stand those that predict tokens further on
+            weights = layer[:, :, : size[0]].softmax(dim=-1)
+        case _:
+            is_weights = isinstance(layer, torch.Tensor) and layer.dim() == 4 and tuple(layer.shape[-2:]) == size
+            weights = layer if is_weights else None
+    return weights
 
 
 def _from_band(layer: torch.Tensor, reach: int) -> torch.Tensor:
@@ -36,28 +50,17 @@ def _from_band(layer: torch.Tensor, reach: int) -> torch.Tensor:
     return dense[..., reach : reach + n_queries]
 
 
-def _from_staggered_blocks(blocks: torch.Tensor, size: tuple[int, int], n_global: int) -> torch.Tensor:
-    """Lay out the weights of PEGASUS-X, whose every other layer has its blocks shifted by half a block.
-
-    blocks: (head, block, query, global token and key)
-    """
-    length = blocks.shape[2]
-    n_blocks_unshifted = -(-size[0] // length)
-    first = length // 2 if blocks.shape[1] > n_blocks_unshifted else 0
-    return _from_blocks(blocks[..., n_global:], size, first=first, before=0)
-
-
-def _from_blocks(blocks: torch.Tensor, size: tuple[int, int], first: int, before: int) -> torch.Tensor:
+def _from_blocks(blocks: torch.Tensor, size: tuple[int, int], first: int = 0, before: int = 0) -> torch.Tensor:
     """Lay out weights that are given by blocks of queries.
 
     blocks: (head, block, query, key); the first block begins `first` queries before the text, and each block's keys
-    `before` keys before its queries.
+    begin `before` keys before its queries. What lies before the first block is the end of the last one (Reformer).
     """
     n_heads, n_blocks, length, n_keys = blocks.shape
-    n_queries = n_blocks * length
-    dense = blocks.new_zeros(n_heads, n_queries, n_queries + n_keys)
+    n_places = n_blocks * length
+    dense = blocks.new_zeros(n_heads, n_places, n_places)
     for block in range(n_blocks):
         start = block * length
-        dense[:, start : start + length, start : start + n_keys] = blocks[:, block]
-    shift = first + before
-    return dense[None, :, first : first + size[0], shift : shift + size[1]]
+        keys = torch.arange(start - before, start - before + n_keys, device=blocks.device) % n_places
+        dense[:, start : start + length].index_add_(2, keys, blocks[:, block])
+    return dense[None, :, first : first + size[0], first : first + size[1]]

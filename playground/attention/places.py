@@ -20,8 +20,12 @@ def kind_of(module: nn.Module, name: str) -> AttentionKind:
     side = _SIDE.search(name)
     if side is None or side[1] != "decoder":  # a decoder may hold something named encoder, but not the other way round
         return "encoder"
-    is_cross = getattr(module, "is_cross_attention", False) or _CROSS.search(name[side.end() :]) is not None
-    return "cross" if is_cross else "decoder"
+    return "cross" if is_cross(module, name[side.end() :]) else "decoder"
+
+
+def is_cross(module: nn.Module, name: str) -> bool:
+    """Return whether a module looks from one sequence at another, by what it or its name says."""
+    return getattr(module, "is_cross_attention", False) or _CROSS.search(name) is not None
 
 
 def layer_indices(model: Any, modules: Sequence[nn.Module]) -> tuple[int, ...]:

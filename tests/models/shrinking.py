@@ -15,7 +15,7 @@ SIZES: dict[str, int] = {
     **dict.fromkeys(["vocab_size_per_layer_input", "unpadded_vocab_size"], VOCABULARY),
     **dict.fromkeys(["hidden_size", "d_model", "n_embd", "dim", "emb_dim", "embedding_dim", "embed_dim"], 32),
     **dict.fromkeys(["embedding_size", "word_embed_proj_dim", "input_embedding_size", "output_embedding_size"], 32),
-    **dict.fromkeys(["attention_hidden_size", "lru_width", "d_latents", "backbone_hidden_size", "projection_dim"], 32),
+    **dict.fromkeys(["lru_width", "d_latents", "backbone_hidden_size", "projection_dim"], 32),
     **dict.fromkeys(["input_dim", "output_dim"], 32),
     **dict.fromkeys(["num_attention_heads", "n_head", "n_heads", "num_heads", "attention_heads"], 4),
     **dict.fromkeys(["encoder_attention_heads", "decoder_attention_heads", "num_encoder_attention_heads"], 4),
@@ -23,7 +23,7 @@ SIZES: dict[str, int] = {
     **dict.fromkeys(["t2u_encoder_attention_heads", "t2u_decoder_attention_heads"], 4),
     **dict.fromkeys(["num_key_value_heads", "num_kv_heads", "n_head_kv", "swa_num_key_value_heads"], 2),
     **dict.fromkeys(["head_dim", "d_kv", "v_head_dim", "qk_nope_head_dim", "d_head", "dim_head", "kv_channels"], 8),
-    **dict.fromkeys(["swa_head_dim", "swa_v_head_dim", "attention_head_dim", "attention_head_size", "index_head_dim"], 8),
+    **dict.fromkeys(["swa_head_dim", "swa_v_head_dim", "attention_head_size", "index_head_dim"], 8),
     **dict.fromkeys(["linear_head_dim", "linear_key_head_dim", "linear_value_head_dim", "global_head_dim"], 8),
     **dict.fromkeys(["linear_num_heads", "linear_num_key_heads", "linear_num_value_heads", "index_n_heads"], 4),
     **dict.fromkeys(["qk_rope_head_dim", "rotary_dim"], 8),
@@ -31,7 +31,9 @@ SIZES: dict[str, int] = {
     **dict.fromkeys(["num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers", "decoder_layers"], 2),
     **dict.fromkeys(["num_encoder_layers", "num_decoder_layers", "speech_encoder_layers", "t2u_encoder_layers"], 2),
     **dict.fromkeys(["t2u_decoder_layers", "encoder_num_hidden_layers", "depth"], 2),
-    **dict.fromkeys(["intermediate_size", "ffn_dim", "encoder_ffn_dim", "decoder_ffn_dim", "d_ff", "dff", "dim_ff"], 48),
+    **dict.fromkeys(
+        ["intermediate_size", "ffn_dim", "encoder_ffn_dim", "decoder_ffn_dim", "d_ff", "dff", "dim_ff"], 48
+    ),
     **dict.fromkeys(["d_inner", "feed_forward_size", "ffn_hidden_size", "hidden_dim", "shared_intermediate_size"], 48),
     **dict.fromkeys(["moe_intermediate_size", "shared_expert_intermediate_size", "intermediate_size_mlp"], 48),
     **dict.fromkeys(["moe_shared_expert_intermediate_size", "expert_ffn_hidden_size", "dense_intermediate_size"], 48),
@@ -53,12 +55,13 @@ SIZES: dict[str, int] = {
     **dict.fromkeys(["mamba_d_ssm"], 64),
     **dict.fromkeys(["first_k_dense_replace"], 1),
     **dict.fromkeys(["max_window_layers"], 1),
-    **dict.fromkeys(["image_size"], 32),
+    **dict.fromkeys(["image_size", "intra_bottleneck_size", "true_hidden_size"], 32),
     **dict.fromkeys(["patch_size"], 16),
     **dict.fromkeys(["hidden_size_per_layer_input"], 8),
 }
+SPREAD = 0.15  # standard deviation of the weights
 N_LAYERS_NAMES = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "decoder_layers", "encoder_layers")
-TOKENS = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 3, "decoder_start_token_id": 3}
+TOKENS = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 3, "decoder_start_token_id": 1}
 
 
 def build_config(config_class: Any, changes: dict[str, Any] | None = None) -> PreTrainedConfig:
@@ -81,13 +84,12 @@ def build_config(config_class: Any, changes: dict[str, Any] | None = None) -> Pr
         _shorten_lists(given, values, changes, fields)
     for name, part in (config_class.sub_configs or {}).items():
         inner = changes.pop(name, {})
-        if isinstance(inner, PreTrainedConfig):
-            given[name] = inner
-            continue
         value = getattr(default, name, None)
         part_class = type(value) if isinstance(value, PreTrainedConfig) else part
         if part_class.__name__ != "AutoConfig" and (value is not None or inner):
             given[name] = build_config(part_class, inner)
+    if "kv_lora_rank" in fields:  # keys and values are made for every head
+        given["num_key_value_heads"] = 4
     given |= {name: id for name, id in TOKENS.items() if name in fields}
     return config_class(**given | changes)
 
@@ -123,7 +125,9 @@ def _shorten_lists(given: dict[str, Any], values: dict[str, Any], changes: dict[
                 given[name] = [value[layer] for layer in kept[: given[count_name]]]
 
 
-def build(model_type: str, model_class: Any, changes: dict[str, Any] | None = None) -> PreTrainedModel:
+def build(
+    model_type: str, model_class: Any, changes: dict[str, Any] | None = None, spread: float = SPREAD
+) -> PreTrainedModel:
     """Return a tiny model with seeded weights, large enough for its attention not to be uniform."""
     config = build_config(CONFIG_MAPPING[model_type], changes)
     for name in config.sub_configs:  # a family that also sees or hears may have a class for its text part alone
@@ -137,6 +141,6 @@ def build(model_type: str, model_class: Any, changes: dict[str, Any] | None = No
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for parameter in model.parameters():
-            if parameter.dim() > 1 and parameter.is_floating_point():
-                parameter.normal_(0.0, 0.15, generator=generator)
+            if parameter.is_floating_point() and (parameter.dim() > 1 or not parameter.any()):  # biases, sinks
+                parameter.normal_(0.0, spread, generator=generator)
     return model
