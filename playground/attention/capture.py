@@ -1,7 +1,7 @@
 """One forward pass over a text, of which the attention, and the probability of each token, is kept."""
 
-import math
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,48 +42,66 @@ def capture_attention(
     """Run the model once over `ids` (and `target_ids`, the decoder's input) and keep its attention.
 
     An encoder-decoder without a target runs its encoder only. Raises PlaygroundError where there is no attention,
-    where the capture would take more than `max_bytes`, and where what the model computes is not a number.
+    where the capture would take more than `max_bytes`, where the model cannot read the text (some need a sound with
+    it), and where what it computes is not a number.
     """
     check_budget(loaded, len(ids), len(target_ids or ()), max_bytes)
-    model = loaded.model
-    inputs: dict[str, Any] = {"input_ids": torch.tensor([ids], device=model.device)}  # (1, token)
-    inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
-    run = model
-    n_tokens = len(ids)
-    sizes: Sizes = {"self": (n_tokens, n_tokens)}
-    if loaded.spec.kind == "encoder-decoder":
-        sizes = {"encoder": (n_tokens, n_tokens)}
-        if target_ids is None:
-            run = model.get_encoder()
-        else:
-            inputs["decoder_input_ids"] = torch.tensor([target_ids], device=model.device)
-            n_target = len(target_ids)
-            sizes |= {"decoder": (n_target, n_target), "cross": (n_target, n_tokens)}
-    if loaded.spec.kind == "decoder" or target_ids is not None:
-        inputs["use_cache"] = False
+    who = f"{loaded.spec.name} ({loaded.spec.architecture})"
     with torch.inference_mode():
-        output, layers = _run_captured(loaded, run, inputs, sizes)
+        try:
+            output, layers = _run_captured(loaded, ids, target_ids)
+        except (RuntimeError, ValueError, TypeError, LookupError) as error:  # each family fails in its own way
+            said = " ".join(str(error).split())[:200]
+            raise PlaygroundError(f"{who} cannot read a text of {len(ids)} tokens as it is: {said}") from error
         if not layers:
-            raise PlaygroundError(f"{loaded.spec.name} ({loaded.spec.architecture}) has no attention to look at.")
+            raise PlaygroundError(f"{who} has no attention to look at.")
+        _check_numbers(loaded, layers.values(), output)
         log_probs, ranks = _score(output.logits[0], ids) if loaded.spec.kind == "decoder" else (None, None)
-        _check_numbers(loaded, output, log_probs or ())
     return Capture(layers, log_probs, ranks)
 
 
 def _run_captured(
-    loaded: LoadedModel, run: Any, inputs: dict[str, Any], sizes: Sizes
+    loaded: LoadedModel, ids: tuple[int, ...], target_ids: tuple[int, ...] | None
 ) -> tuple[Any, dict[AttentionKind, Layers]]:
-    output, layers = None, {}
+    run, inputs = _prepare(loaded, ids, target_ids)
+    sizes = _sizes(loaded, len(ids), None if target_ids is None else len(target_ids))
+    output: Any = None
+    layers: dict[AttentionKind, Layers] = {}
     if is_installed(loaded.model):
         with capture_calls() as calls:
             output = run(**inputs)
         layers = _by_kind(loaded, calls, sizes)
     # Some have attention of their own making in their encoder, and the common one in their decoder
-    missing = {kind: size for kind, size in sizes.items() if kind not in layers}
+    missing: Sizes = {kind: size for kind, size in sizes.items() if kind not in layers}
     if missing:
         output, found = run_eagerly(loaded.model, run, inputs, missing)
-        layers = {kind: layers.get(kind) or found[kind] for kind in sizes if kind in layers or kind in found}
+        found |= layers
+        layers = {kind: found[kind] for kind in sizes if kind in found}
     return output, layers
+
+
+def _prepare(
+    loaded: LoadedModel, ids: tuple[int, ...], target_ids: tuple[int, ...] | None
+) -> tuple[Any, dict[str, Any]]:
+    """Return what to call, and with what."""
+    model = loaded.model
+    inputs: dict[str, Any] = {"input_ids": torch.tensor([ids], device=model.device)}  # (1, token)
+    inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
+    if loaded.spec.kind == "encoder-decoder" and target_ids is None:
+        return model.get_encoder(), inputs
+    if target_ids is not None:
+        inputs["decoder_input_ids"] = torch.tensor([target_ids], device=model.device)
+    if loaded.spec.kind != "encoder":
+        inputs["use_cache"] = False
+    return model, inputs
+
+
+def _sizes(loaded: LoadedModel, n_tokens: int, n_target: int | None) -> Sizes:
+    if loaded.spec.kind != "encoder-decoder":
+        return {"self": (n_tokens, n_tokens)}
+    if n_target is None:
+        return {"encoder": (n_tokens, n_tokens)}
+    return {"encoder": (n_tokens, n_tokens), "decoder": (n_target, n_target), "cross": (n_target, n_tokens)}
 
 
 def _by_kind(loaded: LoadedModel, calls: list[AttentionCall], sizes: Sizes) -> dict[AttentionKind, Layers]:
@@ -133,11 +151,15 @@ def _is_same(tensor: torch.Tensor, other: torch.Tensor) -> bool:
     return tensor.data_ptr() == other.data_ptr() and tensor.shape == other.shape
 
 
-def _check_numbers(loaded: LoadedModel, output: Any, log_probs: Any) -> None:
-    """Raise PlaygroundError where NaN came out: once in a row of attention, it is in all that the row leads to."""
+def _check_numbers(loaded: LoadedModel, layers: Iterable[Layers], output: Any) -> None:
+    """Raise PlaygroundError where NaN came about, in the attention or after it.
+
+    Torch's fused attention makes 0 of a row of NaN, so that the output alone does not tell.
+    """
     result = output.get("logits")
     result = output.last_hidden_state if result is None else result
-    if bool(torch.isnan(result[..., 0]).any()) or any(math.isnan(log_prob) for log_prob in log_probs):
+    # Once in a hidden state, NaN is in every number that is made of it: the first of a row is enough
+    if bool(result[..., 0].isnan().any()) or not all(of_kind.are_numbers() for of_kind in layers):
         raise PlaygroundError(
             f"The attention of {loaded.spec.name} is not a number: its weights are damaged, or {loaded.spec.dtype} "
             "is too narrow for it. Load the weights again, or try --dtype float32."

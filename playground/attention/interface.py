@@ -111,13 +111,13 @@ def eager_weights(call: AttentionCall, queries: slice) -> torch.Tensor:
     """
     n_queries = call.query.shape[2]
     mask, arguments = call.mask, dict(call.arguments)
-    if mask is None and call.is_causal:
-        mask = causal_mask(n_queries, call.key.shape[2], call.query.device)[None, None]
+    if mask is None:  # some add it without a look
+        allowed = causal_mask(n_queries, call.key.shape[2], call.query.device)[None, None]
+        mask = allowed if call.is_causal else torch.ones_like(allowed)
     for name, value in arguments.items():  # biases and sinks may have a row a query
         if isinstance(value, torch.Tensor) and value.dim() == 4 and value.shape[2] == n_queries:
             arguments[name] = value[:, :, queries]
-    if mask is not None:
-        mask = additive(mask[:, :, queries] if mask.shape[2] == n_queries else mask, call.query.dtype)
+    mask = additive(mask[:, :, queries] if mask.shape[2] == n_queries else mask, call.query.dtype)
     query = call.query[:, :, queries]
     _, weights = _eager_function(call.module)(call.module, query, call.key, call.value, mask, **arguments)
     if weights is None:

@@ -29,6 +29,10 @@ class Layers(Protocol):
         """Memory that is held."""
         ...
 
+    def are_numbers(self) -> bool:
+        """Return whether the weights of all layers are numbers, not NaN."""
+        ...
+
     def weights(self, layer: int, heads: slice = ALL, queries: slice = ALL) -> torch.Tensor:
         """Return weights on the CPU  # float32 (head, query, key)."""
         ...
@@ -64,6 +68,11 @@ class CapturedLayers:
         }
         return sum(kept.values())
 
+    def are_numbers(self) -> bool:
+        # One that is infinite makes NaN of its row, too; sums in float32 are so only if a part is
+        sums = [states.sum(dtype=torch.float32) for call in self.calls for states in (call.query, call.key)]
+        return bool(torch.stack(sums).isfinite().all())
+
     def weights(self, layer: int, heads: slice = ALL, queries: slice = ALL) -> torch.Tensor:
         with torch.inference_mode():
             call = self.calls[layer]
@@ -94,6 +103,9 @@ class OutputLayers:
     @property
     def n_bytes(self) -> int:
         return sum(output.nbytes for output in self.outputs)
+
+    def are_numbers(self) -> bool:
+        return not any(bool(output.sum(dtype=torch.float32).isnan()) for output in self.outputs)
 
     def weights(self, layer: int, heads: slice = ALL, queries: slice = ALL) -> torch.Tensor:
         return self.outputs[layer][0, heads, queries].float().cpu()

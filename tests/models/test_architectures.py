@@ -113,6 +113,10 @@ def test_weights_and_logits_are_those_of_eager_attention(registry, family):
 @pytest.mark.parametrize(("registry", "family"), architectures.entries())
 def test_a_text_of_one_token(registry, family):
     lm = playground.wrap(build_tiny(registry, family), tokenizer(), family)
+    if family == "funnel":  # transformers fails itself: nothing is left to pool
+        with pytest.raises(PlaygroundError, match="cannot read a text of 1 tokens as it is"):
+            lm.attention(IDS[:1])
+        return
     attention = lm.attention(IDS[:1], TARGET_IDS[:1] if lm.spec.kind == "encoder-decoder" else None)
     for kind in attention.kinds:
         size = len(attention.query_tokens(kind)), len(attention.key_tokens(kind))
