@@ -148,8 +148,9 @@ class Attention:
             keys, values = (per_query_head(states, layers.n_heads)[head].float() for states in (call.key, call.value))
             hidden = scores.masked <= torch.finfo(torch.float32).min / 2
             masked = scores.masked.masked_fill(hidden, -torch.inf)
-            arrays = [call.query[0, head, query].float(), keys, scores.raw[0, 0], scores.scaled[0, 0], masked[0, 0]]
-            arrays += [weights, values, weights @ values]
+            stages = [scores.raw[0, 0], scores.scaled[0, 0], masked[0, 0], weights]  # each (key,)
+            keys, values, *stages = (part[layers.keys] for part in (keys, values, *stages))
+            arrays = [call.query[0, head, query].float(), keys, *stages, values, stages[-1] @ values]
             q, k, raw, scaled, masked_row, row, v, output = (array.cpu().numpy() for array in arrays)
         return QueryKeyRow(
             kind=kind,

@@ -110,6 +110,40 @@ def test_weights_and_logits_are_those_of_eager_attention(registry, family):
         torch.testing.assert_close(lm.loaded.model(**inputs).logits, expected.logits, rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("family", "layers"),
+    [("jamba", (4,)), ("bamba", (1,)), ("zamba", (2, 7)), ("recurrent_gemma", (2,)), ("lfm3", (1, 2))],
+)
+def test_layers_of_hybrids_have_their_real_indices(family, layers):
+    attention = look(playground.wrap(build_tiny("causal", family), tokenizer(), family))
+    assert attention.layer_indices() == layers
+    with pytest.raises(PlaygroundError, match=f"layer must be .* from 0 to {len(layers) - 1}"):
+        attention.weights(len(layers))
+
+
+@pytest.mark.parametrize("family", ["albert", "bert"])
+def test_layers_of_others_are_all_there(family):
+    assert look(playground.wrap(build_tiny("masked", family), tokenizer(), family)).layer_indices() == (0, 1)
+
+
+def test_a_family_whose_formula_is_its_own_gives_weights_only():
+    """Granite's sinks come after its weights: what it gives is not what the common formula makes."""
+    attention = look(playground.wrap(build_tiny("causal", "granite_swa"), tokenizer(), "granite_swa"))
+    with pytest.raises(PlaygroundError, match="by a way of its own: there are weights only"):
+        attention.query_key(0, 0, 5)
+
+
+def test_the_two_parts_of_one_softmax_add_up():
+    """T5Gemma 2 looks at what it wrote and at what it read at once."""
+    attention = look(playground.wrap(build_tiny("seq2seq", "t5gemma2"), tokenizer(), "t5gemma2"))
+    written, read = (attention.weights(1, kind=kind).sum(-1) for kind in ("decoder", "cross"))
+    np.testing.assert_allclose(written + read, 1.0, rtol=0, atol=1e-5)
+    assert read.min() > 0.0
+    row = attention.query_key(1, 2, 5, kind="cross")
+    np.testing.assert_allclose(row.weights, attention.weights(1, 2, kind="cross")[5], rtol=0, atol=1e-6)
+    assert len(row.k) == len(row.v) == len(row.raw) == len(row.key_tokens)
+
+
 @pytest.mark.parametrize(("registry", "family"), architectures.entries())
 def test_a_text_of_one_token(registry, family):
     lm = playground.wrap(build_tiny(registry, family), tokenizer(), family)
