@@ -34,6 +34,7 @@ _SIDES: dict[AttentionKind, tuple[str, str]] = {
 class Attention:
     """The attention of one forward pass. Layers, heads and queries count from 0.
 
+    Layers are counted over those that have attention; `layer_indices` says which they are in the whole model.
     Whatever is out of range, or of a kind that the model does not have, raises PlaygroundError.
     """
 
