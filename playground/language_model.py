@@ -7,6 +7,7 @@ from typing import Any
 from playground.analysis.masked_prediction import predict_masked
 from playground.analysis.repeated import repeated_ids
 from playground.attention.attention import Attention, check_places
+from playground.attention.budget import DEFAULT_MAX_BYTES
 from playground.attention.capture import capture_attention
 from playground.attention.interface import install
 from playground.decoding import run as decoding
@@ -68,12 +69,13 @@ class LanguageModel:
         self,
         text: str | GenerationRecord | tuple[int, ...] | list[int],
         target: str | tuple[int, ...] | list[int] | None = None,
+        max_bytes: int = DEFAULT_MAX_BYTES,
     ) -> Attention:
         """Run the model once over a text, ids, or what it generated, and return where every head looked.
 
         An encoder-decoder takes what it wrote as `target`; its decoder then reads the start token and all of it.
         Without a target there is the encoder's attention only. Raises PlaygroundError, with the numbers, where
-        the text is longer than the context.
+        the text is longer than the context, or its attention would take more memory than `max_bytes`.
         """
         is_pair = self.spec.kind == "encoder-decoder"
         if isinstance(text, GenerationRecord):
@@ -91,7 +93,7 @@ class LanguageModel:
             target_tokens = (*self.loaded.codec.tokens((self._start_id(),)), *written)
             check_context(self.loaded, len(target_tokens), what="target")
         target_ids = tuple(token.id for token in target_tokens) or None
-        capture = capture_attention(self.loaded, tuple(token.id for token in tokens), target_ids)
+        capture = capture_attention(self.loaded, tuple(token.id for token in tokens), target_ids, max_bytes)
         return Attention(capture, tokens, target_tokens, self.loaded.model)
 
     def score(self, text: str | tuple[int, ...] | list[int]) -> tuple[TokenScore, ...]:
@@ -126,7 +128,8 @@ class LanguageModel:
     def _tokens(self, text: str | tuple[int, ...] | list[int], *, is_target: bool = False) -> tuple[Token, ...]:
         codec = self.loaded.codec
         if isinstance(text, list | tuple):
-            n_rows = self.loaded.model.get_input_embeddings().num_embeddings
+            embeddings = self.loaded.model.get_input_embeddings()
+            n_rows = getattr(embeddings, "num_embeddings", self.spec.vocabulary_size)  # I-BERT's has no such number
             if not text or not all(type(id) is int and 0 <= id < n_rows for id in text):
                 raise PlaygroundError(f"Token ids must be whole numbers from 0 to {n_rows - 1}, at least one.")
             return codec.tokens(text)

@@ -17,7 +17,7 @@ from playground.attention.layers import CapturedLayers, Layers
 from playground.attention.map_view import view_weights
 from playground.attention.norms import transformed_values
 from playground.attention.patterns import score_patterns
-from playground.attention.weights import bias_row, compute_scores, per_query_head, weights_of
+from playground.attention.weights import ALL, bias_row, compute_scores, own_output, per_query_head, weights_of
 from playground.attention.words import group_words, merge_words
 from playground.records import (
     AttentionKind,
@@ -50,6 +50,7 @@ _SIDES: dict[AttentionKind, tuple[str, str]] = {
 class Attention:
     """The attention of one forward pass. Layers, heads and queries count from 0.
 
+    Layers are counted over those that have attention; `layer_indices` says which they are in the whole model.
     Whatever is out of range, or of a kind that the model does not have, raises PlaygroundError.
     """
 
@@ -96,6 +97,13 @@ class Attention:
             TokenScore(self.tokens[0], None, None),
             *(TokenScore(token, math.exp(log_prob), rank) for token, log_prob, rank in rest),
         )
+
+    def layer_indices(self, kind: AttentionKind = "self") -> tuple[int, ...]:
+        """Return the layers that have this attention, as the model numbers its layers: (4, 12) of one of Jamba's.
+
+        Everywhere else here `layer` counts from 0 over these: `weights(1)` would be those of layer 12.
+        """
+        return self._layers(kind).indices
 
     def query_tokens(self, kind: AttentionKind = "self") -> tuple[Token, ...]:
         """Return the tokens that look: the rows of a map."""
@@ -158,7 +166,7 @@ class Attention:
         Raises PlaygroundError, too, where the architecture gives finished weights only, or its output projection
         is not found.
         """
-        found, call = self.head_map(layer, head, kind), self._call(layer, kind)
+        found, (_, call) = self.head_map(layer, head, kind), self._captured(layer, kind)
         if self._model is None:
             raise PlaygroundError("The model of this attention is not at hand, so only its weights can be shown.")
         values = transformed_values(self._model, call, _one("head", head, call.query.shape[1]))[0]  # (key, d_model)
@@ -231,16 +239,18 @@ class Attention:
 
         Raises PlaygroundError, too, for the few architectures that give weights only.
         """
-        layers, query_tokens, call = self._layers(kind), self.query_tokens(kind), self._call(layer, kind)
+        layers, call = self._captured(layer, kind)
+        query_tokens = self.query_tokens(kind)
         heads, queries = _one("head", head, layers.n_heads), _one("query", query, len(query_tokens))
         with torch.inference_mode():
             scores = compute_scores(call, heads, queries)
-            weights = weights_of(call, scores, heads)[0, 0]  # (key,)
+            weights = weights_of(call, scores, heads, queries)[0, 0]  # (key,)
             keys, values = (per_query_head(states, layers.n_heads)[head].float() for states in (call.key, call.value))
             hidden = scores.masked <= torch.finfo(torch.float32).min / 2
             masked = scores.masked.masked_fill(hidden, -torch.inf)
-            arrays = [call.query[0, head, query].float(), keys, scores.raw[0, 0], scores.scaled[0, 0], masked[0, 0]]
-            arrays += [weights, values, weights @ values]
+            stages = [scores.raw[0, 0], scores.scaled[0, 0], masked[0, 0], weights]  # each (key,)
+            keys, values, *stages = (part[layers.keys] for part in (keys, values, *stages))
+            arrays = [call.query[0, head, query].float(), keys, *stages, values, stages[-1] @ values]
             q, k, raw, scaled, masked_row, row, v, output = (array.cpu().numpy() for array in arrays)
         return QueryKeyRow(
             kind=kind,
@@ -260,13 +270,17 @@ class Attention:
             scaling=call.scaling,
             softcap=call.softcap,
             position_bias=None if call.position_bias is None else bias_row(call, head, query),
+            model_output=own_output(call, head, query) if layers.keys == ALL else None,
         )
 
-    def _call(self, layer: int, kind: AttentionKind) -> AttentionCall:
+    def _captured(self, layer: int, kind: AttentionKind) -> tuple[CapturedLayers, AttentionCall]:
         layers = self._layers(kind)
         if not isinstance(layers, CapturedLayers):
             raise PlaygroundError("This architecture gives attention weights only, not its queries and keys.")
-        return layers.calls[check_place("layer", layer, layers.n_layers)]
+        call = layers.calls[check_place("layer", layer, layers.n_layers)]
+        if not layers.is_plain(layer):
+            raise PlaygroundError("This architecture comes to its weights by a way of its own: there are weights only.")
+        return layers, call
 
     def _layers(self, kind: AttentionKind) -> Layers:
         if kind not in self._capture.layers:

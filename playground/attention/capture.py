@@ -1,29 +1,27 @@
 """One forward pass over a text, of which the attention, and the probability of each token, is kept."""
 
-import re
-import threading
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import torch
-from torch import nn
 
+from playground.attention.budget import DEFAULT_MAX_BYTES, check_budget
+from playground.attention.eager import run_eagerly
 from playground.attention.interface import AttentionCall, capture_calls, is_installed
-from playground.attention.layers import CapturedLayers, Layers, OutputLayers
+from playground.attention.layers import CapturedLayers, Layers
+from playground.attention.places import is_cross, kind_of, layer_indices
+from playground.attention.weights import ALL
 from playground.models.loading import LoadedModel
 from playground.records import AttentionKind, PlaygroundError
 
 _SCORED_ROWS = 128  # rows of logits in float32 at a time: 25 MB at a vocabulary of 50,000
 
-# Names of cross-attention modules in transformers: encoder_attn, EncDecAttention, crossattention, cross_attn
-_CROSS = re.compile(r"encoder_att|enc_?dec|cross", re.IGNORECASE)
+# Families whose layers look at summaries of the text as well, which stand behind its own keys and are not shown
+_SUMMARISING = ("deepseek_v4",)
 
-_eager_locks: WeakKeyDictionary[nn.Module, threading.Lock] = WeakKeyDictionary()
-_eager_locks_guard = threading.Lock()
+Sizes = dict[AttentionKind, tuple[int, int]]  # how many queries and keys each kind of attention has
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,96 +33,137 @@ class Capture:
     ranks: list[int] | None
 
 
-def capture_attention(loaded: LoadedModel, ids: tuple[int, ...], target_ids: tuple[int, ...] | None = None) -> Capture:
+def capture_attention(
+    loaded: LoadedModel,
+    ids: tuple[int, ...],
+    target_ids: tuple[int, ...] | None = None,
+    max_bytes: int = DEFAULT_MAX_BYTES,
+) -> Capture:
     """Run the model once over `ids` (and `target_ids`, the decoder's input) and keep its attention.
 
-    An encoder-decoder without a target runs its encoder only. Raises PlaygroundError where there is no attention.
+    An encoder-decoder without a target runs its encoder only. Raises PlaygroundError where there is no attention,
+    where the capture would take more than `max_bytes`, where the model cannot read the text (some need a sound with
+    it), and where what it computes is not a number.
     """
-    model = loaded.model
-    inputs: dict[str, Any] = {"input_ids": torch.tensor([ids], device=model.device)}  # (1, token)
-    inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
-    run = model
-    if loaded.spec.kind == "encoder-decoder":
-        if target_ids is None:
-            run = model.get_encoder()
-        else:
-            inputs["decoder_input_ids"] = torch.tensor([target_ids], device=model.device)
-    if loaded.spec.kind == "decoder" or target_ids is not None:
-        inputs["use_cache"] = False
+    check_budget(loaded, len(ids), len(target_ids or ()), max_bytes)
+    who = f"{loaded.spec.name} ({loaded.spec.architecture})"
     with torch.inference_mode():
-        output, layers = _run_captured(loaded, run, inputs)
+        try:
+            output, layers = _run_captured(loaded, ids, target_ids)
+        except (RuntimeError, ValueError, TypeError, LookupError) as error:  # each family fails in its own way
+            said = " ".join(str(error).split())[:200]
+            raise PlaygroundError(f"{who} cannot read a text of {len(ids)} tokens as it is: {said}") from error
         if not layers:
-            raise PlaygroundError(f"{loaded.spec.name} ({loaded.spec.architecture}) has no attention to look at.")
+            raise PlaygroundError(f"{who} has no attention to look at.")
+        _check_numbers(loaded, layers.values(), output)
         log_probs, ranks = _score(output.logits[0], ids) if loaded.spec.kind == "decoder" else (None, None)
     return Capture(layers, log_probs, ranks)
 
 
-def _run_captured(loaded: LoadedModel, run: Any, inputs: dict[str, Any]) -> tuple[Any, dict[AttentionKind, Layers]]:
+def _run_captured(
+    loaded: LoadedModel, ids: tuple[int, ...], target_ids: tuple[int, ...] | None
+) -> tuple[Any, dict[AttentionKind, Layers]]:
+    run, inputs = _prepare(loaded, ids, target_ids)
+    sizes = _sizes(loaded, len(ids), None if target_ids is None else len(target_ids))
+    output: Any = None
+    layers: dict[AttentionKind, Layers] = {}
     if is_installed(loaded.model):
         with capture_calls() as calls:
             output = run(**inputs)
-        if calls:
-            return output, _by_kind(loaded, calls)
-    with _eager(loaded.model):
-        output = run(**inputs, output_attentions=True)
-    return output, _from_outputs(loaded, output)
+        layers = _by_kind(loaded, calls, sizes)
+    # Some have attention of their own making in their encoder, and the common one in their decoder
+    missing: Sizes = {kind: size for kind, size in sizes.items() if kind not in layers}
+    if missing:
+        output, found = run_eagerly(loaded.model, run, inputs, missing)
+        found |= layers
+        layers = {kind: found[kind] for kind in sizes if kind in found}
+    return output, layers
 
 
-def _by_kind(loaded: LoadedModel, calls: list[AttentionCall]) -> dict[AttentionKind, Layers]:
-    """Sort the calls of one forward pass by what attends to what; their order is that of the layers."""
+def _prepare(
+    loaded: LoadedModel, ids: tuple[int, ...], target_ids: tuple[int, ...] | None
+) -> tuple[Any, dict[str, Any]]:
+    """Return what to call, and with what."""
+    model = loaded.model
+    inputs: dict[str, Any] = {"input_ids": torch.tensor([ids], device=model.device)}  # (1, token)
+    inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
+    if loaded.spec.kind == "encoder-decoder" and target_ids is None:
+        return model.get_encoder(), inputs
+    if target_ids is not None:
+        inputs["decoder_input_ids"] = torch.tensor([target_ids], device=model.device)
+    if loaded.spec.kind != "encoder":
+        inputs["use_cache"] = False
+    return model, inputs
+
+
+def _sizes(loaded: LoadedModel, n_tokens: int, n_target: int | None) -> Sizes:
     if loaded.spec.kind != "encoder-decoder":
-        return {"self": CapturedLayers(calls)}
-    names = {module: name for name, module in loaded.model.named_modules()}
+        return {"self": (n_tokens, n_tokens)}
+    if n_target is None:
+        return {"encoder": (n_tokens, n_tokens)}
+    return {"encoder": (n_tokens, n_tokens), "decoder": (n_target, n_target), "cross": (n_target, n_tokens)}
+
+
+def _by_kind(loaded: LoadedModel, calls: list[AttentionCall], sizes: Sizes) -> dict[AttentionKind, Layers]:
+    """Sort the calls of one forward pass by what attends to what; their order is that of the layers."""
     found: defaultdict[AttentionKind, list[AttentionCall]] = defaultdict(list)
-    for call in calls:
-        found[kind_of(call.module, names[call.module])].append(call)
-    return {kind: CapturedLayers(found[kind]) for kind in ("encoder", "decoder", "cross") if kind in found}
+    names = {module: name for name, module in loaded.model.named_modules()}
+    for call in _without_repeats(calls):
+        name = names[call.module]
+        if "encoder" in sizes:
+            found[kind_of(call.module, name)].append(call)
+        else:
+            found["cross" if is_cross(call.module, name) else "self"].append(call)  # BLT looks at its patches, too
+    layers: dict[AttentionKind, Layers] = {}
+    for kind, (n_queries, n_keys) in sizes.items():
+        may_have_more = loaded.model.config.model_type in _SUMMARISING
+        fitting = [
+            call
+            for call in found[kind]
+            if call.query.shape[2] == n_queries
+            and (call.key.shape[2] == n_keys or (may_have_more and call.key.shape[2] > n_keys))
+        ]
+        if fitting:
+            layers[kind] = _captured(loaded, fitting, slice(n_keys) if may_have_more else ALL)
+    if "cross" in sizes and not found["cross"]:  # one softmax over what was written and what was read (T5Gemma 2)
+        n_target, n_tokens = sizes["cross"]
+        merged = [call for call in found["decoder"] if call.key.shape[2] == n_target + n_tokens]
+        if merged:
+            layers["decoder"] = _captured(loaded, merged, slice(n_target))
+            layers["cross"] = _captured(loaded, merged, slice(n_target, None))
+    return layers
 
 
-def kind_of(module: nn.Module, name: str) -> AttentionKind:
-    """Return what attends to what in a module of an encoder-decoder, by the module's name in the model."""
-    sides = [part for part in name.split(".") if part in ("encoder", "decoder")]
-    if sides[:1] != ["decoder"]:  # a decoder may hold something named encoder, but not the other way round
-        return "encoder"
-    inside = name.split("decoder", 1)[1]
-    is_cross = getattr(module, "is_cross_attention", False) or _CROSS.search(inside) is not None
-    return "cross" if is_cross else "decoder"
+def _captured(loaded: LoadedModel, calls: list[AttentionCall], keys: slice = ALL) -> CapturedLayers:
+    return CapturedLayers(calls, layer_indices(loaded.model, [call.module for call in calls]), keys)
 
 
-def _from_outputs(loaded: LoadedModel, output: Any) -> dict[AttentionKind, Layers]:
-    if loaded.spec.kind == "encoder-decoder":
-        names: dict[AttentionKind, str] = {
-            "encoder": "encoder_attentions",
-            "decoder": "decoder_attentions",
-            "cross": "cross_attentions",
-        }
-        if output.get("encoder_attentions") is None:  # the encoder alone
-            names = {"encoder": "attentions"}
-    else:
-        names = {"self": "attentions"}
-    found: dict[AttentionKind, list[torch.Tensor]] = {
-        # RWKV and its kin give something else by this name
-        kind: [layer for layer in output.get(name) or () if layer is not None and layer.dim() == 4]
-        for kind, name in names.items()
-    }
-    return {kind: OutputLayers(layers) for kind, layers in found.items() if layers}
+def _without_repeats(calls: list[AttentionCall]) -> list[AttentionCall]:
+    """Leave out calls for a second half of the values with the same queries and keys (DiffLlama)."""
+    return [
+        call
+        for before, call in zip([None, *calls], calls, strict=False)
+        if before is None or call.module is not before.module or not _is_same(call.query, before.query)
+    ]
 
 
-@contextmanager
-def _eager(model: Any) -> Iterator[None]:
-    """Let a model that ignores the attention interface compute its attention eagerly, one thread at a time."""
-    with _eager_locks_guard:
-        lock = _eager_locks.setdefault(model, threading.Lock())
-    configs = list({id(config): config for config in (model.config, model.config.get_text_config())}.values())
-    with lock:
-        before = [config._attn_implementation_internal for config in configs]
-        for config in configs:
-            config._attn_implementation_internal = "eager"  # the setter would refuse what a family does not declare
-        try:
-            yield
-        finally:
-            for config, implementation in zip(configs, before, strict=True):
-                config._attn_implementation_internal = implementation
+def _is_same(tensor: torch.Tensor, other: torch.Tensor) -> bool:
+    return tensor.data_ptr() == other.data_ptr() and tensor.shape == other.shape
+
+
+def _check_numbers(loaded: LoadedModel, layers: Iterable[Layers], output: Any) -> None:
+    """Raise PlaygroundError where NaN came about, in the attention or after it.
+
+    Torch's fused attention makes 0 of a row of NaN, so that the output alone does not tell.
+    """
+    result = output.get("logits")
+    result = output.last_hidden_state if result is None else result
+    # Once in a hidden state, NaN is in every number that is made of it: the first of a row is enough
+    if bool(result[..., 0].isnan().any()) or not all(of_kind.are_numbers() for of_kind in layers):
+        raise PlaygroundError(
+            f"The attention of {loaded.spec.name} is not a number: its weights are damaged, or {loaded.spec.dtype} "
+            "is too narrow for it. Load the weights again, or try --dtype float32."
+        )
 
 
 def _score(logits: torch.Tensor, ids: tuple[int, ...]) -> tuple[list[float], list[int]]:

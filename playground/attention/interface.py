@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -34,8 +34,10 @@ class AttentionCall:
     scaling: float
     is_causal: bool  # where there is no mask: each query sees the keys up to its own place
     softcap: float | None  # Gemma 2: scores are squeezed to +-softcap
-    sinks: torch.Tensor | None  # gpt-oss: one more score a head, to nowhere  # (head,)
+    sinks: torch.Tensor | None  # one more score, to nowhere  # (head,) gpt-oss, (1, head, query, 1) Inkling 2
     position_bias: torch.Tensor | None  # T5: added to the scores  # (1, head, query, key)
+    arguments: dict[str, Any] = field(default_factory=dict)  # all that the module passed by name
+    output: torch.Tensor | None = None  # what the heads passed on  # (1, query, query head, d_value)
 
 
 # A ContextVar, so that a capture in one thread sees nothing of a generation in another
@@ -51,8 +53,14 @@ def install(model: Any) -> bool:
 
 
 def is_installed(model: Any) -> bool:
-    """Return whether `model` calls our attention function."""
-    return model.config.get_text_config()._attn_implementation in (NAME, EAGER_NAME)
+    """Return whether `model`, or a part of it, calls our attention function."""
+    return any(config._attn_implementation in (NAME, EAGER_NAME) for config in configs_of(model))
+
+
+def configs_of(model: Any) -> list[Any]:
+    """Return the configurations that the parts of a model look at."""
+    configs = (module.config for module in model.modules() if hasattr(module, "config"))
+    return [config for config in {id(config): config for config in configs}.values() if hasattr(config, "model_type")]
 
 
 @contextmanager
@@ -75,12 +83,14 @@ def attend(
     **kwargs: Any,
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
     """The attention function that models call; output as of transformers' own."""
-    if (calls := _calls.get()) is not None:
-        calls.append(_keep(module, query, key, value, attention_mask, kwargs))
     # sdpa refuses a softcap and would ignore sinks
-    if kwargs.get("softcap") is not None or kwargs.get("s_aux") is not None:
-        return _attend_eagerly(module, query, key, value, attention_mask, **kwargs)
-    return sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
+    is_eager = any(kwargs.get(name) is not None for name in ("softcap", "s_aux", "sinks"))
+    function = _attend_eagerly if is_eager else sdpa_attention_forward
+    output, weights = function(module, query, key, value, attention_mask, **kwargs)
+    if (calls := _calls.get()) is not None:
+        call = _keep(module, query, key, value, attention_mask, kwargs)
+        calls.append(replace(call, output=output.detach()))
+    return output, weights
 
 
 def attend_eager(
@@ -92,9 +102,32 @@ def attend_eager(
     **kwargs: Any,
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
     """The same, for models that cannot use sdpa."""
+    output, weights = _attend_eagerly(module, query, key, value, attention_mask, **kwargs)
     if (calls := _calls.get()) is not None:
-        calls.append(_keep(module, query, key, value, attention_mask, kwargs))
-    return _attend_eagerly(module, query, key, value, attention_mask, **kwargs)
+        call = _keep(module, query, key, value, attention_mask, kwargs)
+        calls.append(replace(call, output=output.detach()))
+    return output, weights
+
+
+def eager_weights(call: AttentionCall, queries: slice) -> torch.Tensor:
+    """Return what the eager function of the model's own file makes of some queries  # (head, query, key).
+
+    Raises LookupError where the file has none.
+    """
+    n_queries = call.query.shape[2]
+    mask, arguments = call.mask, dict(call.arguments)
+    if mask is None:  # some add it without a look
+        allowed = causal_mask(n_queries, call.key.shape[2], call.query.device)[None, None]
+        mask = allowed if call.is_causal else torch.ones_like(allowed)
+    for name, value in arguments.items():  # biases and sinks may have a row a query
+        if isinstance(value, torch.Tensor) and value.dim() == 4 and value.shape[2] == n_queries:
+            arguments[name] = value[:, :, queries]
+    mask = additive(mask[:, :, queries] if mask.shape[2] == n_queries else mask, call.query.dtype)
+    query = call.query[:, :, queries]
+    _, weights = _eager_function(call.module)(call.module, query, call.key, call.value, mask, **arguments)
+    if weights is None:
+        raise LookupError(f"The eager attention of {type(call.module).__name__} gives no weights.")
+    return weights[0]
 
 
 def causal_mask(n_queries: int, n_keys: int, device: torch.device) -> torch.Tensor:
@@ -156,8 +189,9 @@ def _keep(
         scaling=float(scaling) if scaling is not None else query.shape[-1] ** -0.5,
         is_causal=mask is None and _is_causal(module, query, kwargs),
         softcap=kwargs.get("softcap"),
-        sinks=kwargs.get("s_aux"),
+        sinks=kwargs.get("s_aux") if kwargs.get("s_aux") is not None else kwargs.get("sinks"),
         position_bias=kwargs.get("position_bias"),
+        arguments=kwargs,
     )
 
 

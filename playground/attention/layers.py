@@ -1,15 +1,22 @@
 """The attention layers of one kind, whichever way they were captured."""
 
+from collections.abc import Sequence
+from functools import cache
 from typing import Protocol
 
 import torch
 
-from playground.attention.interface import AttentionCall
-from playground.attention.weights import ALL, compute_weights
+from playground.attention.interface import AttentionCall, eager_weights
+from playground.attention.weights import ALL, compute_weights, is_plain
 
 
 class Layers(Protocol):
-    """Gives weights by layer, heads and queries."""
+    """Gives weights by layer, heads and queries; layers are counted from 0 over those that have attention."""
+
+    @property
+    def indices(self) -> tuple[int, ...]:
+        """The place of each in the whole stack, which may hold layers without attention."""
+        ...
 
     @property
     def n_layers(self) -> int: ...
@@ -22,16 +29,26 @@ class Layers(Protocol):
         """Memory that is held."""
         ...
 
+    def are_numbers(self) -> bool:
+        """Return whether the weights of all layers are numbers, not NaN."""
+        ...
+
     def weights(self, layer: int, heads: slice = ALL, queries: slice = ALL) -> torch.Tensor:
         """Return weights on the CPU  # float32 (head, query, key)."""
         ...
 
 
 class CapturedLayers:
-    """Layers whose queries and keys were kept; weights are computed when they are asked for."""
+    """Layers whose queries and keys were kept; weights are computed when they are asked for.
 
-    def __init__(self, calls: list[AttentionCall]) -> None:
+    `keys`: the part of the keys that this kind is about, where one softmax runs over two kinds (T5Gemma 2).
+    """
+
+    def __init__(self, calls: Sequence[AttentionCall], indices: Sequence[int], keys: slice = ALL) -> None:
         self.calls = calls
+        self.indices = tuple(indices)
+        self.keys = keys
+        self.is_plain = cache(self._is_plain)
 
     @property
     def n_layers(self) -> int:
@@ -46,21 +63,34 @@ class CapturedLayers:
         kept = {
             tensor.data_ptr(): tensor.nbytes
             for call in self.calls
-            for tensor in (call.query, call.key, call.value, call.mask, call.position_bias)
+            for tensor in (call.query, call.key, call.value, call.output, call.mask, call.position_bias)
             if tensor is not None  # masks and position biases are shared by the layers
         }
         return sum(kept.values())
 
+    def are_numbers(self) -> bool:
+        # One that is infinite makes NaN of its row, too; sums in float32 are so only if a part is
+        sums = [states.sum(dtype=torch.float32) for call in self.calls for states in (call.query, call.key)]
+        return bool(torch.stack(sums).isfinite().all())
+
     def weights(self, layer: int, heads: slice = ALL, queries: slice = ALL) -> torch.Tensor:
         with torch.inference_mode():
-            return compute_weights(self.calls[layer], heads, queries).cpu()
+            call = self.calls[layer]
+            if self.is_plain(layer):
+                return compute_weights(call, heads, queries)[..., self.keys].cpu()
+            return eager_weights(call, queries)[heads, :, self.keys].float().cpu()
+
+    def _is_plain(self, layer: int) -> bool:
+        with torch.inference_mode():
+            return is_plain(self.calls[layer])
 
 
 class OutputLayers:
-    """Layers of an architecture that only gives finished weights (output_attentions=True)."""
+    """Layers of an architecture that only gives finished weights."""
 
-    def __init__(self, outputs: list[torch.Tensor]) -> None:
+    def __init__(self, outputs: Sequence[torch.Tensor], indices: Sequence[int]) -> None:
         self.outputs = outputs  # each (1, head, query, key)
+        self.indices = tuple(indices)
 
     @property
     def n_layers(self) -> int:
@@ -73,6 +103,9 @@ class OutputLayers:
     @property
     def n_bytes(self) -> int:
         return sum(output.nbytes for output in self.outputs)
+
+    def are_numbers(self) -> bool:
+        return not any(bool(output.sum(dtype=torch.float32).isnan()) for output in self.outputs)
 
     def weights(self, layer: int, heads: slice = ALL, queries: slice = ALL) -> torch.Tensor:
         return self.outputs[layer][0, heads, queries].float().cpu()

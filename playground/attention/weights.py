@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from playground.attention.interface import AttentionCall, additive, causal_mask
+from playground.attention.interface import AttentionCall, additive, causal_mask, eager_weights
 
 ALL = slice(None)
 
@@ -42,12 +42,31 @@ def compute_weights(call: AttentionCall, heads: slice = ALL, queries: slice = AL
 
     Rows sum to 1, but for models with attention sinks: what goes to the sink is not among the keys.
     """
-    return _softmax(call, compute_scores(call, heads, queries).masked, heads)
+    return weights_of(call, compute_scores(call, heads, queries), heads, queries)
 
 
-def weights_of(call: AttentionCall, scores: Scores, heads: slice) -> torch.Tensor:
-    """Return the weights that scores of `heads` become  # float32 (head, query, key)."""
-    return _softmax(call, scores.masked, heads)
+def weights_of(call: AttentionCall, scores: Scores, heads: slice, queries: slice) -> torch.Tensor:
+    """Return the weights that scores become  # float32 (head, query, key)."""
+    if call.sinks is None:
+        return scores.masked.softmax(dim=-1)
+    n_heads, n_queries = call.query.shape[1:3]
+    sinks = call.sinks.float().reshape(n_heads, -1, 1).expand(-1, n_queries, -1)[heads, queries]  # (head, query, 1)
+    return torch.cat([scores.masked, sinks], dim=-1).softmax(dim=-1)[..., :-1]
+
+
+def is_plain(call: AttentionCall) -> bool:
+    """Return whether the formula above is the family's own: both give the same weights to one query.
+
+    The last query is asked, which sees the most keys; it costs next to nothing.
+    """
+    last = slice(call.query.shape[2] - 1, None)
+    try:
+        theirs = eager_weights(call, last).float()
+    except LookupError:
+        return True
+    ours = compute_weights(call, ALL, last)
+    tolerance = 1e-4 if call.query.dtype == torch.float32 else 2e-2  # theirs are rounded to the model's dtype
+    return theirs.shape == ours.shape and torch.allclose(theirs, ours, rtol=0.0, atol=tolerance, equal_nan=True)
 
 
 def per_query_head(states: torch.Tensor, n_query_heads: int) -> torch.Tensor:
@@ -65,11 +84,15 @@ def bias_row(call: AttentionCall, head: int, query: int) -> np.ndarray:
     return part[0, 0].float().cpu().numpy()
 
 
-def _softmax(call: AttentionCall, masked: torch.Tensor, heads: slice) -> torch.Tensor:
-    if call.sinks is None:
-        return masked.softmax(dim=-1)
-    sinks = call.sinks.float().reshape(-1)[heads, None, None].expand(-1, masked.shape[1], 1)
-    return torch.cat([masked, sinks], dim=-1).softmax(dim=-1)[..., :-1]
+def own_output(call: AttentionCall, head: int, query: int) -> np.ndarray | None:
+    """Return what the model's own attention gave for one query of one head  # float32 (d_value,).
+
+    None where a family hands its output on in another shape than (1, query, head, d_value).
+    """
+    wanted = (1, call.query.shape[2], call.query.shape[1], call.value.shape[-1])
+    if call.output is None or call.output.shape != wanted:
+        return None
+    return call.output[0, query, head].float().cpu().numpy()
 
 
 def _cut(mask: torch.Tensor, heads: slice, queries: slice, n_keys: int) -> torch.Tensor:

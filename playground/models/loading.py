@@ -54,7 +54,7 @@ def load(name: str, device: str = "auto", dtype: str = "auto") -> LoadedModel:
         config = AutoConfig.from_pretrained(source, trust_remote_code=False)
         kind = choose_kind(config, name)
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
-        model = _AUTO_CLASSES[kind].from_pretrained(
+        model = choose_auto_class(config, kind).from_pretrained(
             source, config=config, use_safetensors=True, trust_remote_code=False, dtype="auto"
         )
     except PlaygroundError:
@@ -88,7 +88,16 @@ def choose_kind(config: Any, name: str) -> ModelKind:
         return "encoder"
     if family in modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
         return "decoder"
+    if family in modeling_auto.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES:  # listens and writes; reads text alone too
+        return "decoder"
     raise PlaygroundError(f"{name} is of the family {family!r}, which transformers has no language model for.")
+
+
+def choose_auto_class(config: Any, kind: ModelKind) -> Any:
+    """Return the class of transformers that loads such a model."""
+    if kind == "decoder" and config.model_type not in modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
+        return AutoModelForSeq2SeqLM  # where transformers lists those that listen and write, though they have one side
+    return _AUTO_CLASSES[kind]
 
 
 def choose_device(device: str) -> torch.device:
@@ -134,7 +143,8 @@ def _kind_of_class(class_name: str, config: Any) -> ModelKind | None:
     masked = class_name in modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES.values()
     if masked and not getattr(config, "is_decoder", False) and not config.is_encoder_decoder:
         return "encoder"
-    return "decoder" if causal else None
+    is_heard = class_name in modeling_auto.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES.values()
+    return "decoder" if causal or (is_heard and not config.is_encoder_decoder) else None
 
 
 def _explain(name: str, error: BaseException) -> str:

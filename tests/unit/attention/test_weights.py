@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from playground.attention.interface import AttentionCall
-from playground.attention.weights import compute_weights
+from playground.attention.weights import compute_weights, is_plain
 
 
 def a_call(**changes):
@@ -39,7 +39,9 @@ def by_hand(call, head, query):
         if call.mask is not None:
             hidden = not call.mask[0, 0, query, key]
         exponents.append(0.0 if hidden else math.exp(score))
-    sink = math.exp(float(call.sinks[head])) if call.sinks is not None else 0.0
+    sink = 0.0
+    if call.sinks is not None:
+        sink = math.exp(float(call.sinks[head] if call.sinks.dim() == 1 else call.sinks[0, head, query, 0]))
     return [one / (sum(exponents) + sink) for one in exponents]
 
 
@@ -51,9 +53,10 @@ def by_hand(call, head, query):
         a_call(mask=torch.ones(1, 1, 5, 5, dtype=torch.bool).triu(-1).tril(1)),
         a_call(softcap=0.5, is_causal=True),
         a_call(sinks=torch.tensor([0.0, 1.0, 2.0, -1.0]), is_causal=True),
+        a_call(sinks=torch.linspace(-1, 2, 20).reshape(1, 4, 5, 1)),
         a_call(position_bias=torch.linspace(-2, 2, 100).reshape(1, 4, 5, 5)),
     ],
-    ids=["all", "causal", "window", "softcap", "sinks", "bias"],
+    ids=["all", "causal", "window", "softcap", "sinks", "sinks of queries", "bias"],
 )
 def test_weights_by_hand(call):
     weights = compute_weights(call)
@@ -74,3 +77,16 @@ def test_a_mask_that_is_added():
 def test_a_mask_longer_than_the_keys():
     longer = torch.ones(1, 1, 5, 9, dtype=torch.bool).tril()
     assert torch.equal(compute_weights(a_call(mask=longer)), compute_weights(a_call(is_causal=True)))
+
+
+def test_a_formula_of_a_family_of_its_own_is_found_out(monkeypatch):
+    call = a_call(is_causal=True)
+    monkeypatch.setattr("playground.attention.weights.eager_weights", lambda call, queries: ours[:, queries])
+    ours = compute_weights(call)
+    assert is_plain(call)
+    ours = ours * 0.9
+    assert not is_plain(call)
+
+
+def test_a_module_without_an_eager_function_of_its_own_is_taken_by_the_formula():
+    assert is_plain(a_call())

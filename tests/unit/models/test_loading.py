@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 import torch
+import transformers
 
 import playground
 from playground.models import loading
@@ -104,6 +105,21 @@ def test_a_family_without_a_language_model(copied):
     (copied / "config.json").write_text(json.dumps({"model_type": "vit"}))
     with pytest.raises(PlaygroundError, match="family 'vit', which transformers has no language model for"):
         playground.load(str(copied))
+
+
+@pytest.mark.parametrize(
+    ("family", "kind", "name"),
+    [
+        ("gpt2", "decoder", "AutoModelForCausalLM"),
+        ("bert", "encoder", "AutoModelForMaskedLM"),
+        ("t5", "encoder-decoder", "AutoModelForSeq2SeqLM"),
+        ("voxtral", "decoder", "AutoModelForSeq2SeqLM"),  # one side only, but listed with those that have two
+    ],
+)
+def test_kinds_and_the_classes_that_load_them(family, kind, name):
+    config = transformers.CONFIG_MAPPING[family]()
+    assert loading.choose_kind(config, family) == kind
+    assert loading.choose_auto_class(config, kind).__name__ == name
 
 
 def test_what_is_neither_here_nor_reachable(monkeypatch):
