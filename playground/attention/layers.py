@@ -41,12 +41,15 @@ class Layers(Protocol):
 class CapturedLayers:
     """Layers whose queries and keys were kept; weights are computed when they are asked for.
 
+    `indices`: the place of each in the whole stack; without it they are the whole stack.
     `keys`: the part of the keys that this kind is about, where one softmax runs over two kinds (T5Gemma 2).
     """
 
-    def __init__(self, calls: Sequence[AttentionCall], indices: Sequence[int], keys: slice = ALL) -> None:
+    def __init__(
+        self, calls: Sequence[AttentionCall], indices: Sequence[int] | None = None, keys: slice = ALL
+    ) -> None:
         self.calls = calls
-        self.indices = tuple(indices)
+        self.indices = tuple(range(len(calls)) if indices is None else indices)
         self.keys = keys
         self.is_plain = cache(self._is_plain)
 
@@ -88,9 +91,9 @@ class CapturedLayers:
 class OutputLayers:
     """Layers of an architecture that only gives finished weights."""
 
-    def __init__(self, outputs: Sequence[torch.Tensor], indices: Sequence[int]) -> None:
+    def __init__(self, outputs: Sequence[torch.Tensor], indices: Sequence[int] | None = None) -> None:
         self.outputs = outputs  # each (1, head, query, key)
-        self.indices = tuple(indices)
+        self.indices = tuple(range(len(outputs)) if indices is None else indices)
 
     @property
     def n_layers(self) -> int:

@@ -20,7 +20,7 @@ CACHE_SECONDS = 10 * 60  # files that a visitor could put into gradio's cache go
 EXAMPLES = (
     "Once upon a time",
     "One day the little bear",
-    "“Where are you going?” asked the fox.",
+    '"Where are you going?" asked the fox.',
     "Peter Rabbit hopped and hopped and hopped",
     "The fox 🦊 said 你好",
 )

@@ -20,6 +20,10 @@ class Given:
     n_layers = property(lambda self: len(self.given))
     n_heads = property(lambda self: max(len(layer) for layer in self.given))
     n_bytes = property(lambda self: 0)
+    indices = property(lambda self: tuple(range(self.n_layers)))
+
+    def are_numbers(self):
+        return True
 
     def weights(self, layer, heads=slice(None), queries=slice(None)):
         return self.given[layer][heads, queries]
