@@ -45,9 +45,7 @@ class CapturedLayers:
     `keys`: the part of the keys that this kind is about, where one softmax runs over two kinds (T5Gemma 2).
     """
 
-    def __init__(
-        self, calls: Sequence[AttentionCall], indices: Sequence[int] | None = None, keys: slice = ALL
-    ) -> None:
+    def __init__(self, calls: Sequence[AttentionCall], indices: Sequence[int] | None = None, keys: slice = ALL) -> None:
         self.calls = calls
         self.indices = tuple(range(len(calls)) if indices is None else indices)
         self.keys = keys

@@ -1,0 +1,204 @@
+"""The views of one head: map options, patterns, the arithmetic, flow, mask, files; mouse and keyboard."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+import playground
+from tests.browser.conftest import figure, generate, wait_for_mark
+
+PROMPT = "Once upon a time there was a little girl"
+
+
+@pytest.fixture(scope="module")
+def attention() -> "playground.Attention":
+    lm = playground.load("stories")
+    return lm.attention(lm.generate(PROMPT, max_new_tokens=4))
+
+
+def open_view(page: Page, name: str) -> None:
+    page.locator("#attention-views").get_by_role("tab", name=name, exact=True).click()
+
+
+def shown_weights(page: Page, elem_id: str) -> np.ndarray:
+    return np.array(
+        page.locator(f"#{elem_id} .chart-plot").evaluate(
+            """plot => {
+                const { low, unit } = plot.layout.meta;
+                return Array.from(plot._fullData[0].z, row => Array.from(row, value => low + value * unit));
+            }"""
+        )
+    )
+
+
+def wait_for_weights(page: Page, elem_id: str, expected: np.ndarray) -> None:
+    page.wait_for_function(
+        """([id, expected]) => {
+            const plot = document.querySelector(`#${id} .chart-plot`);
+            const z = plot?._fullData?.[0]?.z;
+            if (!z || z.length !== expected.length || z[0].length !== expected[0].length) return false;
+            const { low, unit } = plot.layout.meta;
+            return expected.every((row, y) => row.every((value, x) => Math.abs(low + z[y][x] * unit - value) < 2e-4));
+        }""",
+        arg=[elem_id, expected.tolist()],
+    )
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    page.get_by_role("combobox", name=label, exact=True).click()
+    page.get_by_role("option", name=option, exact=True).click()
+
+
+def test_the_map_shows_what_was_chosen_of_the_layer(page: Page, attention: "playground.Attention") -> None:
+    generate(page, PROMPT, length=4)
+    choose(page, "Show", "mean of the layer's heads")
+    wait_for_weights(page, "head-map", attention.weights(0).mean(0))
+    choose(page, "Show", "weight × length of the value")
+    wait_for_weights(page, "head-map", attention.norm_map(0, 0).norms)
+    choose(page, "Show", "weights between words")
+    wait_for_weights(page, "head-map", attention.word_map(0, 0).weights)
+    choose(page, "Show", "this head minus another")
+    choose(page, "The other (layer.head)", "1.6")
+    wait_for_weights(page, "head-map", attention.weights(0, 0) - attention.weights(1, 6))
+
+
+def test_colours_change_without_the_server(page: Page) -> None:
+    generate(page, PROMPT, length=4)
+    before = shown_weights(page, "head-map")
+    scale = "() => JSON.stringify(document.querySelector('#head-map .chart-plot')._fullData[0].colorscale)"
+    linear = page.evaluate(scale)
+    page.get_by_label("logarithmic colours").click()
+    page.wait_for_function(f"before => ({scale})() !== before", arg=linear)
+    page.get_by_label("without the first token").click()
+    page.wait_for_function("() => document.querySelector('#head-map .chart-plot')._fullData[0].z[3][0] === 0")
+    assert page.evaluate(scale) != linear  # a new map keeps the colours that were chosen
+    assert before[3, 0] > 0
+
+
+def test_the_text_shows_where_the_head_looked(page: Page, attention: "playground.Attention") -> None:
+    generate(page, PROMPT, length=4)
+    page.get_by_role("button", name="where the head looked").click()
+    chip = page.locator("#tokens [data-token-index='3']")
+    chip.hover()
+    weight = attention.weights(0, 0)[len(attention.tokens) - 2, 3]
+    expect(page.locator(".playground-tip")).to_contain_text(f"the head's weight here: {weight:.3f}")
+    page.get_by_role("button", name="probability", exact=True).click()
+    chip.hover()
+    expect(page.locator(".playground-tip")).not_to_contain_text("weight")
+
+
+def test_patterns_sort_filter_and_open_a_head(page: Page, attention: "playground.Attention") -> None:
+    generate(page, PROMPT, length=4)
+    open_view(page, "Patterns")
+    patterns = attention.patterns()
+    scores = patterns.scores[patterns.names.index("previous")]
+    layer, head = np.unravel_index(np.nanargmax(scores), scores.shape)
+    page.get_by_role("button", name="previous token").click()
+    first = page.locator("#patterns tbody tr").first
+    expect(first.locator("th")).to_have_text(f"{layer}.{head}")
+    expect(first.locator("td").first).to_have_text(f"{scores[layer, head]:.2f}")
+    first.locator("button").focus()
+    page.keyboard.press("Enter")
+    wait_for_mark(page, "heads-overview", x0=int(head), y0=int(layer))
+    expect(page.locator("#pattern-sentence")).to_contain_text(f"Layer {layer}, head {head}, in this text: ")
+    page.locator("#patterns select").select_option("none")
+    assert page.locator("#patterns tbody tr").count() < scores.size
+    page.get_by_text("repeated random tokens").click()
+    expect(page.locator("#pattern-sentence")).to_contain_text("on repeated random tokens")
+
+
+def test_the_overview_sorts_by_a_pattern_and_a_tile_still_opens_its_head(page: Page) -> None:
+    generate(page, PROMPT, length=4)
+    choose(page, "Order", "previous token")
+    page.wait_for_function("() => document.querySelector('#heads-overview .chart-plot')?.layout?.meta?.order")
+    layer, head = figure(page, "heads-overview")["layout"]["meta"]["order"][0]
+    page.locator("#heads-overview .chart-plot").focus()
+    for _ in range(10):
+        page.keyboard.press("ArrowUp")
+    for _ in range(10):
+        page.keyboard.press("ArrowLeft")
+    expect(page.locator(".playground-tip")).to_contain_text(f"layer {layer}, head {head}")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("combobox", name="Layer", exact=True)).to_have_value(str(layer))
+    expect(page.get_by_role("combobox", name="Head", exact=True)).to_have_value(str(head))
+
+
+def test_the_arithmetic_ends_at_what_the_model_computed(page: Page, attention: "playground.Attention") -> None:
+    generate(page, PROMPT, length=4)
+    page.locator("#tokens [data-token-index='5']").click()
+    open_view(page, "Inside the head")
+    inside = page.locator("#inside-head")
+    expect(inside).to_contain_text("asks: its query vector q has 32 numbers")
+    inside.get_by_role("button", name="1 Query").focus()
+    for _ in range(5):
+        page.keyboard.press("ArrowRight")
+    expect(inside.get_by_role("button", name="6 Softmax")).to_have_attribute("aria-pressed", "true")
+    row = attention.query_key(0, 0, 4)
+    for at, weight in enumerate(row.weights[:5]):
+        expect(inside.locator("tbody tr").nth(at).locator("td.with-bar")).to_have_text(f"{weight:.3f}")
+    expect(inside.locator("tr.hidden-key").first).to_contain_text("−∞")
+    expect(inside.locator(".formula-lit")).to_have_text("softmax")
+    page.keyboard.press("End")
+    expect(inside.locator(".inside-check")).to_contain_text("from what the model itself computed")
+    assert row.model_output is not None
+    np.testing.assert_allclose(row.output, row.model_output, atol=1e-5)
+
+
+def test_flow_and_mask(page: Page, attention: "playground.Attention") -> None:
+    generate(page, PROMPT, length=4)
+    open_view(page, "Flow")
+    query = len(attention.tokens) - 2
+    wait_for_weights(page, "token-flow", attention.token_flow(query, "rollout").relevance[::-1])
+    open_view(page, "Mask")
+    expect(page.locator("#mask-note")).to_contain_text("Nothing is changed yet")
+    page.locator("#mask-hidden input, #mask-hidden textarea").fill("0, 2-3")
+    page.keyboard.press("Enter")
+    wait_for_weights(page, "mask-map", attention.counterfactual_map(0, 0, (0, 2, 3)).weights)
+    page.get_by_label("causal mask off").click()
+    expect(page.locator("#mask-note")).to_contain_text("every token sees those after it")
+    page.locator("#mask-hidden input, #mask-hidden textarea").fill("99")
+    page.keyboard.press("Enter")
+    expect(page.locator("#status")).to_contain_text("“99” is no token of this text")
+
+
+def test_the_map_is_saved_and_opens_again(page: Page, attention: "playground.Attention", tmp_path: Path) -> None:
+    generate(page, PROMPT, length=4)
+    saved = {}
+    for name in ("png", "svg", "csv", "npz", "html", "python"):
+        with page.expect_download() as download:
+            page.locator(f"#save-{name}").click()
+        saved[name] = tmp_path / download.value.suggested_filename
+        download.value.save_as(saved[name])
+    assert saved["png"].read_bytes().startswith(b"\x89PNG")
+    assert saved["svg"].read_text().startswith("<svg")
+    weights = attention.weights(0, 0)
+    rows = list(csv.reader(io.StringIO(saved["csv"].read_text("utf-8-sig"))))
+    np.testing.assert_array_equal(np.array([row[1:] for row in rows[1:]], np.float32), weights)
+    np.testing.assert_array_equal(np.load(saved["npz"])["weights"], weights)
+    assert f"lm.attention({json.dumps([token.id for token in attention.tokens])})" in saved["python"].read_text()
+    page.goto(saved["html"].as_uri())
+    page.wait_for_function("() => document.querySelector('.plotly-graph-div')?.data?.[0]?.z")
+
+
+@pytest.mark.parametrize("view", ["Map", "Patterns", "Inside the head", "Flow", "Mask"])
+@pytest.mark.parametrize(("width", "theme"), [(360, "dark"), (1920, "light")])
+def test_no_view_is_wider_than_the_page(open_page, view: str, width: int, theme: str) -> None:
+    page = open_page(width=width, height=800, theme=theme)
+    if width < 720:
+        page.get_by_role("button", name="Model and settings").click()
+    generate(page, PROMPT, length=12)
+    tab = page.locator("#attention-views").get_by_role("tab", name=view, exact=True)
+    if not tab.is_visible():
+        page.locator("#attention-views .overflow-menu > button").click()
+        tab = page.locator("#attention-views .overflow-dropdown").get_by_text(view, exact=True)
+    tab.click()
+    page.wait_for_timeout(300)
+    for selector in ("#panel-prompt", "#panel-text", "#panel-overview", "#panel-head", "#attention-views"):
+        box = page.locator(selector).bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= width + 0.5
