@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 import playground
 from tests.browser.conftest import figure, generate, wait_for_mark
@@ -98,7 +98,7 @@ def test_patterns_sort_filter_and_open_a_head(page: Page, attention: "playground
     patterns = attention.patterns()
     scores = patterns.scores[patterns.names.index("previous")]
     layer, head = np.unravel_index(np.nanargmax(scores), scores.shape)
-    page.get_by_role("button", name="previous token").click()
+    page.get_by_role("button", name="previous token", exact=True).click()
     first = page.locator("#patterns tbody tr").first
     expect(first.locator("th")).to_have_text(f"{layer}.{head}")
     expect(first.locator("td").first).to_have_text(f"{scores[layer, head]:.2f}")
@@ -153,12 +153,12 @@ def test_flow_and_mask(page: Page, attention: "playground.Attention") -> None:
     generate(page, PROMPT, length=4)
     open_view(page, "Flow")
     query = len(attention.tokens) - 2
-    wait_for_weights(page, "token-flow", attention.token_flow(query, "rollout").relevance[::-1])
+    wait_for_weights(page, "token-flow", attention.flow(query, "rollout").relevance[::-1])
     open_view(page, "Mask")
     expect(page.locator("#mask-note")).to_contain_text("Nothing is changed yet")
     page.locator("#mask-hidden input, #mask-hidden textarea").fill("0, 2-3")
     page.keyboard.press("Enter")
-    wait_for_weights(page, "mask-map", attention.counterfactual_map(0, 0, (0, 2, 3)).weights)
+    wait_for_weights(page, "mask-map", attention.counterfactual(0, 0, (0, 2, 3)).weights)
     page.get_by_label("causal mask off").click()
     expect(page.locator("#mask-note")).to_contain_text("every token sees those after it")
     page.locator("#mask-hidden input, #mask-hidden textarea").fill("99")
@@ -166,7 +166,9 @@ def test_flow_and_mask(page: Page, attention: "playground.Attention") -> None:
     expect(page.locator("#status")).to_contain_text("“99” is no token of this text")
 
 
-def test_the_map_is_saved_and_opens_again(page: Page, attention: "playground.Attention", tmp_path: Path) -> None:
+def test_the_map_is_saved_and_opens_again(
+    page: Page, browser: Browser, attention: "playground.Attention", tmp_path: Path
+) -> None:
     generate(page, PROMPT, length=4)
     saved = {}
     for name in ("png", "svg", "csv", "npz", "html", "python"):
@@ -181,8 +183,11 @@ def test_the_map_is_saved_and_opens_again(page: Page, attention: "playground.Att
     np.testing.assert_array_equal(np.array([row[1:] for row in rows[1:]], np.float32), weights)
     np.testing.assert_array_equal(np.load(saved["npz"])["weights"], weights)
     assert f"lm.attention({json.dumps([token.id for token in attention.tokens])})" in saved["python"].read_text()
-    page.goto(saved["html"].as_uri())
-    page.wait_for_function("() => document.querySelector('.plotly-graph-div')?.data?.[0]?.z")
+    offline = browser.new_context(offline=True)
+    alone = offline.new_page()
+    alone.goto(saved["html"].as_uri())
+    alone.wait_for_function("() => document.querySelector('.plotly-graph-div')?.data?.[0]?.z")
+    offline.close()
 
 
 @pytest.mark.parametrize("view", ["Map", "Patterns", "Inside the head", "Flow", "Mask"])
