@@ -5,6 +5,7 @@ from dataclasses import fields
 from typing import Any
 
 from playground.analysis.masked_prediction import predict_masked
+from playground.analysis.positions import read_positions
 from playground.analysis.repeated import repeated_ids
 from playground.attention.attention import Attention, check_places
 from playground.attention.budget import DEFAULT_MAX_BYTES
@@ -21,6 +22,7 @@ from playground.records import (
     MaskedPrediction,
     ModelSpec,
     PlaygroundError,
+    PositionalSignal,
     Step,
     Token,
     TokenScore,
@@ -117,6 +119,14 @@ class LanguageModel:
         if len(places) == len(tokens):
             raise PlaygroundError("At least one token must stay in sight.")
         return predict_masked(self.loaded, tokens, places, mask_off=mask_off)
+
+    def positions(self, n_positions: int = 64, side: str = "encoder") -> PositionalSignal:
+        """Return what tells the model the order of tokens, for the first `n_positions` places.
+
+        side: "encoder" or "decoder" of an encoder-decoder. Raises PlaygroundError where there are fewer positions,
+        or the model tells places in a way that is not known here.
+        """
+        return read_positions(self.loaded, n_positions, side)
 
     def repeated_ids(self, seed: int = 7) -> tuple[int, ...]:
         """Return random tokens that come four times: `attention(ids).patterns()` of them shows induction heads.

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
+from playground.analysis.shuffle import compare_shuffled, map_shuffled, shuffled, shuffled_order
 from playground.attention.attention import Attention
 from playground.backends.cache import DEFAULT_BYTES, AttentionCache
 from playground.decoding.run import DecodingRun
@@ -26,7 +27,10 @@ from playground.records import (
     MaskedPrediction,
     ModelSpec,
     NormMap,
+    PositionalSignal,
     QueryKeyRow,
+    ShuffleComparison,
+    ShuffledMap,
     Token,
     TokenFlow,
     TokenScore,
@@ -165,6 +169,25 @@ class LocalBackend:
     ) -> TokenFlow:
         """Return how much of each input token reaches `token` after each layer (Abnar & Zuidema 2020)."""
         return self._attention(model, ids).flow(token, method, kind)
+
+    def positions(self, model: str, n_positions: int = 64, side: str = "encoder") -> PositionalSignal:
+        """Return what tells the model the order of tokens; `side` is of an encoder-decoder."""
+        return self._pool.get(model).positions(n_positions, side)
+
+    def shuffle_comparison(self, model: str, ids: tuple[int, ...], seed: int = 7) -> ShuffleComparison:
+        """Return how far all heads' weights change in shuffled words; of an encoder-decoder, its encoder's."""
+        attention, other, order = self._shuffled(model, ids, seed)
+        return compare_shuffled(attention, other, order, attention.kinds[0])
+
+    def shuffled_map(self, model: str, ids: tuple[int, ...], layer: int, head: int, seed: int = 7) -> ShuffledMap:
+        """Return one head's weights in the text and, token for token, in the shuffled one."""
+        attention, other, order = self._shuffled(model, ids, seed)
+        return map_shuffled(attention, other, order, layer, head, attention.kinds[0])
+
+    def _shuffled(self, model: str, ids: tuple[int, ...], seed: int) -> tuple[Attention, Attention, tuple[int, ...]]:
+        """Return the attention of a text, of the same text shuffled, and the order of its tokens there."""
+        attention, other = self._attention(model, ids), self._attention(model, shuffled(ids, seed))
+        return attention, other, shuffled_order(len(ids), seed)
 
     def _attention(self, model: str, ids: tuple[int, ...]) -> Attention:
         """Return the attention of a text; one forward pass serves the scores and every map of it."""

@@ -19,7 +19,10 @@ from playground.records import (
     MaskedPrediction,
     ModelSpec,
     NormMap,
+    PositionalSignal,
     QueryKeyRow,
+    ShuffleComparison,
+    ShuffledMap,
     Token,
     TokenFlow,
     TokenScore,
@@ -142,4 +145,16 @@ class Backend(Protocol):
         kind: AttentionKind = "self",
     ) -> TokenFlow:
         """Return how much of each input token reaches `token` after each layer (Abnar & Zuidema 2020)."""
+        ...
+
+    def positions(self, model: str, n_positions: int = 64, side: str = "encoder") -> PositionalSignal:
+        """Return what tells the model the order of tokens; `side` is of an encoder-decoder."""
+        ...
+
+    def shuffle_comparison(self, model: str, ids: tuple[int, ...], seed: int = 7) -> ShuffleComparison:
+        """Return how far all heads' weights change in shuffled words; of an encoder-decoder, its encoder's."""
+        ...
+
+    def shuffled_map(self, model: str, ids: tuple[int, ...], layer: int, head: int, seed: int = 7) -> ShuffledMap:
+        """Return one head's weights in the text and, token for token, in the shuffled one."""
         ...

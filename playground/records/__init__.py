@@ -19,6 +19,7 @@ from playground.records.generation import (
 from playground.records.maps import AttentionKind, AttentionSummary, HeadMap, HeadRows, LayerMaps, MapValues, MapView
 from playground.records.norms import NormMap
 from playground.records.patterns import HeadPatterns, PatternName, PatternScore, describe, fitting
+from playground.records.positions import PositionalSignal, PositionKind, RotaryAngles, ShuffleComparison, ShuffledMap
 from playground.records.query_key import QueryKeyRow
 from playground.records.spec import ModelKind, ModelSpec
 from playground.records.tokens import Token, TokenScore
@@ -51,7 +52,12 @@ __all__ = [
     "PatternName",
     "PatternScore",
     "PlaygroundError",
+    "PositionKind",
+    "PositionalSignal",
     "QueryKeyRow",
+    "RotaryAngles",
+    "ShuffleComparison",
+    "ShuffledMap",
     "Step",
     "Strategy",
     "Token",

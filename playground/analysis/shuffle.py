@@ -1,0 +1,43 @@
+"""The same words in another order: what a head does because of where tokens stand shows, and what it does not."""
+
+import numpy as np
+
+from playground.attention.attention import Attention
+from playground.records import AttentionKind, ShuffleComparison, ShuffledMap
+
+
+def shuffled_order(n_tokens: int, seed: int = 7) -> tuple[int, ...]:
+    """Return which token stands at each place of a shuffled text; the first stays, since heads rest on it."""
+    rest = np.random.default_rng(seed).permutation(np.arange(1, n_tokens))
+    return (0, *(int(place) for place in rest)) if n_tokens else ()
+
+
+def shuffled(ids: tuple[int, ...], seed: int = 7) -> tuple[int, ...]:
+    """Return the ids in the order of shuffled_order."""
+    return tuple(ids[place] for place in shuffled_order(len(ids), seed))
+
+
+def compare_shuffled(
+    attention: Attention, other: Attention, order: tuple[int, ...], kind: AttentionKind
+) -> ShuffleComparison:
+    """Return how far each head's weights are from those in the shuffled text, whose attention is `other`."""
+    changes = np.full((attention.n_layers, attention.n_heads), np.nan, dtype=np.float32)
+    for layer in range(attention.n_layers):  # one layer's weights in memory at a time
+        before, after = attention.weights(layer, kind=kind), align(other.weights(layer, kind=kind), order)
+        changes[layer, : len(before)] = np.abs(before - after).sum(axis=-1).mean(axis=-1) / 2
+    return ShuffleComparison(kind, order, changes, attention.query_tokens(kind), other.query_tokens(kind))
+
+
+def map_shuffled(
+    attention: Attention, other: Attention, order: tuple[int, ...], layer: int, head: int, kind: AttentionKind
+) -> ShuffledMap:
+    """Return one head's weights in the text, and in the shuffled text with each token back in its place."""
+    found = attention.head_map(layer, head, kind)
+    after = align(other.head_map(layer, head, kind).weights, order)
+    return ShuffledMap(kind, layer, head, order, found.weights, after, found.query_tokens)
+
+
+def align(weights: np.ndarray, order: tuple[int, ...]) -> np.ndarray:
+    """Return weights of a shuffled text with each token back in its place  # float32 (..., query, key)."""
+    place = np.argsort(order)  # where each token of the text stands in the shuffled one
+    return weights[..., place[:, None], place]
