@@ -190,7 +190,7 @@ def test_the_map_is_saved_and_opens_again(
     offline.close()
 
 
-@pytest.mark.parametrize("view", ["Map", "Patterns", "Inside the head", "Flow", "Mask"])
+@pytest.mark.parametrize("view", ["Map", "Patterns", "Inside the head", "Flow", "Positions", "Mask"])
 @pytest.mark.parametrize(("width", "theme"), [(360, "dark"), (1920, "light")])
 def test_no_view_is_wider_than_the_page(open_page, view: str, width: int, theme: str) -> None:
     page = open_page(width=width, height=800, theme=theme)
@@ -207,3 +207,11 @@ def test_no_view_is_wider_than_the_page(open_page, view: str, width: int, theme:
         box = page.locator(selector).bounding_box()
         assert box is not None
         assert box["x"] + box["width"] <= width + 0.5
+
+
+def test_positions_are_drawn_with_what_shuffling_does(page: Page) -> None:
+    generate(page, PROMPT, length=4)
+    open_view(page, "Positions")
+    expect(page.locator("#positions-note")).to_contain_text("learned a vector for each position")
+    expect(page.locator("#shuffle-note")).to_contain_text("of its weight to other tokens")
+    page.wait_for_function("() => document.querySelector('#shuffled-map .chart-plot')?.data?.[0]?.z")

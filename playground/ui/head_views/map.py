@@ -48,7 +48,7 @@ class MapPanel:
                 ["0.0"], value="0.0", label="The other (layer.head)", elem_id="map-other", min_width=100, visible=False
             )
             self.threshold = gr.Slider(
-                0, 0.5, value=0, step=0.01, label="Hide weights below", elem_id="map-threshold", min_width=150
+                0, 0.5, value=0, step=0.01, label="Hide below", elem_id="map-threshold", min_width=150
             )
             with gr.Column(min_width=170, elem_id="map-switches"):
                 self.hide_first = gr.Checkbox(

@@ -17,6 +17,7 @@ from playground.ui.head_views.inside import InsidePanel
 from playground.ui.head_views.map import MapPanel
 from playground.ui.head_views.mask import MaskPanel
 from playground.ui.head_views.patterns import PatternsPanel
+from playground.ui.head_views.positions import PositionsPanel
 from playground.ui.session import Session
 from playground.views.head_rows import draw_head_rows
 from playground.views.heads_overview import draw_heads_overview
@@ -104,7 +105,7 @@ class AttentionTab:
 def build_attention() -> AttentionTab:
     """Build the tab's components."""
     head_map, patterns, flow, mask = MapPanel(), PatternsPanel(), FlowPanel(), MaskPanel()
-    views: Sequence[HeadView] = (head_map, patterns, InsidePanel(), flow, mask, BertvizPanel())
+    views: Sequence[HeadView] = (head_map, patterns, InsidePanel(), flow, PositionsPanel(), mask, BertvizPanel())
     open_view = gr.State(head_map.name)
     with gr.Row(elem_id="attention-row"):
         with gr.Column(scale=5, min_width=320, elem_id="panel-overview"):

@@ -1,0 +1,60 @@
+"""What tells the model where a token stands, and what becomes of a head when the words are shuffled."""
+
+import html
+
+import gradio as gr
+
+from playground.backends.protocol import Backend
+from playground.records import HeadMap, MapView, PlaygroundError
+from playground.ui.components import build_chart
+from playground.ui.session import Session
+from playground.views.head_map import draw_head_map
+from playground.views.positions import draw_positions, positions_sentence
+
+HINT = "Generate or analyse a text, and the model's sense of order appears here."
+
+
+class PositionsPanel:
+    """The positional signal, and the selected head's change by shuffling."""
+
+    name = "positions"
+    title = "Positions"
+
+    def build(self) -> None:
+        self.note = gr.HTML("", elem_classes=["caption"], elem_id="positions-note")
+        self.chart = build_chart("positions", hint=HINT, place=440)
+        self.shuffle_note = gr.HTML("", elem_classes=["caption"], elem_id="shuffle-note")
+        self.shuffled = build_chart("shuffled-map", hint=HINT, place=480)
+
+    def outputs(self) -> list[gr.components.Component]:
+        return [self.note, self.chart, self.shuffle_note, self.shuffled]
+
+    def show(self, backend: Backend, session: Session) -> list[object]:
+        signal = backend.positions(session.model, max(2, len(session.ids)))
+        drawn = draw_positions(signal, session.head)
+        shown: list[object] = [
+            f"<p>{html.escape(positions_sentence(signal, session.head))}</p>",
+            "" if drawn is None else drawn.to_json(),
+        ]
+        try:
+            changed = backend.shuffled_map(session.model, session.ids, session.layer, session.head)
+            comparison = backend.shuffle_comparison(session.model, session.ids)
+        except PlaygroundError as error:
+            return [*shown, f"<p>{html.escape(str(error))}</p>", ""]
+        change = float(comparison.changes[session.layer, session.head])
+        note = (
+            f"Shuffle the words: the same tokens in another order, each weight followed with its two tokens. Layer "
+            f"{session.layer}, head {session.head} moves {100 * change:.0f} % of its weight to other tokens. The map "
+            f"is its weights in the shuffled text minus those in this one, in this text's order."
+        )
+        weights = changed.shuffled - changed.original
+        difference = HeadMap(
+            changed.kind,
+            changed.layer,
+            changed.head,
+            weights,
+            changed.tokens,
+            changed.tokens,
+            MapView(heads="difference"),
+        )
+        return [*shown, f"<p>{html.escape(note)}</p>", draw_head_map(difference, compact=True).to_json()]
