@@ -65,6 +65,7 @@ class Attention:
         self._model = model  # where the parts around an attention module are found
         self.tokens = tokens
         self.target_tokens = target_tokens  # of an encoder-decoder: what its decoder read, the start token first
+        self._patterns: dict[AttentionKind, HeadPatterns] = {}
 
     @property
     def kinds(self) -> tuple[AttentionKind, ...]:
@@ -158,7 +159,9 @@ class Attention:
     def patterns(self, kind: AttentionKind = "self") -> HeadPatterns:
         """Return every head's scores for previous token, first token, induction and so on, in this text."""
         query_ids, key_ids = ([token.id for token in side(kind)] for side in (self.query_tokens, self.key_tokens))
-        return score_patterns(self._layers(kind), query_ids, key_ids, kind)
+        if kind not in self._patterns:
+            self._patterns[kind] = score_patterns(self._layers(kind), query_ids, key_ids, kind)
+        return self._patterns[kind]
 
     def norm_map(self, layer: int, head: int, kind: AttentionKind = "self") -> NormMap:
         """Return one head's weights times the lengths of its transformed values (Kobayashi et al. 2020).

@@ -232,13 +232,16 @@ class Wiring:
         view = replace(view, other_layer=min(view.other_layer, last_layer), other_head=min(view.other_head, last_head))
         return replace(session, layer=min(session.layer, last_layer), head=min(session.head, last_head), map_view=view)
 
-    def follow(self, session: Session, view: str) -> dict[Any, Any]:
-        """Return every instrument for a session in which something else is selected."""
+    def follow(self, session: Session, view: str, *, moved: bool = True) -> dict[Any, Any]:
+        """Return every instrument for a session in which something else is selected.
+
+        moved: another token is selected, so that all heads look from elsewhere.
+        """
         if not session.ids:
             return {self.session: session}
         attention = self.attention
         try:
-            values = attention.show_selection(self.backend, session, view)
+            values = attention.show_selection(self.backend, session, view, moved=moved)
             tint = show_tint(self.backend, session)
         except PlaygroundError as error:
             return {self.panel.status: status_line(str(error), "error")}
@@ -263,15 +266,15 @@ class Wiring:
         """A tile of the overview was clicked."""
         spec = self.backend.spec(session.model)
         layer, head = place_in(event, 0, spec.n_layers), place_in(event, 1, spec.n_query_heads)
-        return self.follow(replace(session, layer=layer, head=head), view)
+        return self.follow(replace(session, layer=layer, head=head), view, moved=False)
 
     def on_pattern_source(self, session: Session, view: str, source: str) -> dict[Any, Any]:
         """The scores of another text are wanted."""
-        return self.follow(self.attention.patterns.chosen(session, source), view)
+        return self.follow(self.attention.patterns.chosen(session, source), view, moved=False)
 
     def on_flow_method(self, session: Session, view: str, method: str) -> dict[Any, Any]:
         """The flow is wanted by another method."""
-        return self.follow(self.attention.flow.chosen(session, method), view)
+        return self.follow(self.attention.flow.chosen(session, method), view, moved=False)
 
     def on_order(self, session: Session, view: str, order: str) -> dict[Any, Any]:
         """The tiles are to stand in another order."""
@@ -289,11 +292,11 @@ class Wiring:
         spec = self.backend.spec(session.model)
         row = place_in(event, 0, spec.n_layers * spec.n_query_heads)
         layer, head = divmod(row, spec.n_query_heads)
-        return self.follow(replace(session, layer=layer, head=head), view)
+        return self.follow(replace(session, layer=layer, head=head), view, moved=False)
 
     def on_head(self, session: Session, view: str, layer: int, head: int) -> dict[Any, Any]:
         """A layer or a head was chosen from its list."""
-        return self.follow(replace(session, layer=int(layer), head=int(head)), view)
+        return self.follow(replace(session, layer=int(layer), head=int(head)), view, moved=False)
 
     def on_map_options(self, session: Session, view: str, heads: str, other: str, hide_first: bool) -> dict[Any, Any]:
         """Something else is to be made of the weights on the map."""
@@ -301,7 +304,7 @@ class Wiring:
             session = self.attention.map.chosen(session, heads, other, hide_first)
         except PlaygroundError as error:
             return {self.panel.status: status_line(str(error), "error")}
-        return self.follow(session, view)
+        return self.follow(session, view, moved=False)
 
     def on_mask_options(self, session: Session, view: str, mask_off: bool, hidden: str) -> dict[Any, Any]:
         """The mask is to be another one, in a copy of the arithmetic."""
@@ -311,7 +314,7 @@ class Wiring:
             session = self.attention.mask.chosen(session, mask_off, hidden)
         except PlaygroundError as error:
             return {self.panel.status: status_line(str(error), "error")}
-        return self.follow(session, view)
+        return self.follow(session, view, moved=False)
 
     def on_save(self, name: str, session: Session) -> dict[Any, Any]:
         """The map is wanted as a file."""

@@ -83,14 +83,14 @@ class AttentionTab:
         """Return the pattern that a choice of order names."""
         return next((name for name, known in LABELS.items() if known == label), None)
 
-    def show_selection(self, backend: Backend, session: Session, view: str) -> list[object]:
-        """Return the values of `outputs()` after another token or head was selected in the same text."""
+    def show_selection(self, backend: Backend, session: Session, view: str, *, moved: bool) -> list[object]:
+        """Return the values of `outputs()` after another token (`moved`) or head was selected in the same text."""
         return [
             look_caption(session),
             gr.HTML(highlight=tile_highlight(session)),
             gr.Dropdown(value=session.layer),
             gr.Dropdown(value=session.head),
-            show_rows(backend, session),
+            show_rows(backend, session) if moved else gr.HTML(highlight=row_highlight(backend, session)),
             *self.show_view(backend, session, view),
         ]
 
@@ -166,15 +166,19 @@ def look_caption(session: Session) -> str:
 def show_rows(backend: Backend, session: Session) -> gr.HTML:
     """Return where every head looked from the selected token, the selected head marked."""
     rows = backend.head_rows(session.model, session.ids, session.query)
-    n_heads = rows.weights.shape[1]
-    highlight = json.dumps({"row": session.layer * n_heads + session.head})
-    return gr.HTML(value=draw_head_rows(rows, compact=True).to_json(), highlight=highlight)
+    return gr.HTML(value=draw_head_rows(rows, compact=True).to_json(), highlight=row_highlight(backend, session))
 
 
 def show_tint(backend: Backend, session: Session) -> str:
     """Return where the selected head looked, for the chips."""
     rows = backend.head_rows(session.model, session.ids, session.query)
     return tint_of(rows.weights[session.layer, session.head], session.query)
+
+
+def row_highlight(backend: Backend, session: Session) -> str:
+    """Return what is selected among the rows of every head."""
+    n_heads = backend.spec(session.model).n_query_heads
+    return json.dumps({"row": session.layer * n_heads + session.head})
 
 
 def tile_highlight(session: Session) -> str:
