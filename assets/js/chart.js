@@ -136,7 +136,7 @@ const onHover = ({ points, event }) => {
     : null;
   if (lines) showTip(lines, event.clientX, event.clientY, meta.hover === "tiles" ? tilePicture(row, column) : null);
 };
-let tileLines = (layer, head) => [`layer ${layer}, head ${head}`];
+let tileLines = () => [];
 let tilePicture = () => null;
 plot.addEventListener("mouseleave", hideTip);
 

@@ -7,7 +7,7 @@ const readPixels = () => {
   return Uint8Array.from(atob(bdata), (character) => character.charCodeAt(0));
 };
 tileLines = (layer, head) => {
-  const lines = [`layer ${layer}, head ${head}`];
+  const lines = [`layer ${figure.layout.meta.layers[layer]}, head ${head}`];
   const { names, scores } = JSON.parse(props.patterns || "{}");
   if (names)
     names

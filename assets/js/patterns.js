@@ -51,9 +51,9 @@ const line = (row, chosen) => {
   if (isChosen) made.className = "chosen";
   const name = make("th");
   name.scope = "row";
-  const open = make("button", `${layer}.${head}`, "open-head");
+  const open = make("button", `${data.layers[layer]}.${head}`, "open-head");
   open.type = "button";
-  open.setAttribute("aria-label", `Open layer ${layer}, head ${head}` + (fits.length ? `: ${fits.join(", ")}` : ": fits no pattern"));
+  open.setAttribute("aria-label", `Open layer ${data.layers[layer]}, head ${head}` + (fits.length ? `: ${fits.join(", ")}` : ": fits no pattern"));
   if (isChosen) open.setAttribute("aria-current", "true");
   name.append(open);
   made.append(name);

@@ -118,9 +118,10 @@ def _mask_input(loaded: LoadedModel, calls: list[AttentionCall], visible: list[t
     types = getattr(loaded.model.config.get_text_config(), "layer_types", None)
     if types is None or not all(hasattr(call.module, "layer_idx") for call in calls):
         raise _unsupported(loaded)
+    modules: list[Any] = [call.module for call in calls]  # torch's types do not know layer_idx, a plain number
     return {
-        types[int(call.module.layer_idx)]: additive(shown, dtype)[None, None]  # type: ignore[arg-type]  an int
-        for call, shown in zip(calls, visible, strict=True)
+        types[module.layer_idx]: additive(shown, dtype)[None, None]
+        for module, shown in zip(modules, visible, strict=True)
     }
 
 

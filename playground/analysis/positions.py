@@ -139,6 +139,6 @@ def _first_row(base: nn.Module, name: str, module: nn.Module) -> int:
     parent = base.get_submodule(name.rpartition(".")[0])
     counts_from_padding = hasattr(parent, "create_position_ids_from_input_ids")  # RoBERTa
     if counts_from_padding or not isinstance(module, nn.Embedding):  # M2M100 does so, too
-        padding = getattr(module, "padding_idx", None)
-        return 0 if padding is None else int(padding) + 1  # type: ignore[arg-type]  an int
+        padding: Any = getattr(module, "padding_idx", None)
+        return 0 if padding is None else int(padding) + 1
     return int(getattr(module, "offset", 0))  # OPT and BART: 2

@@ -62,9 +62,10 @@ class Endpoints:
     ) -> Iterator[dict[str, Any]]:
         """Continue `prompt`. Streams {"text", "new_tokens", "done": false} and last "done": true with all "tokens"."""
         switch = threading.Event()
+        wanted: Any = strategy  # whatever a program sent: GenerationSettings says what there is
         try:
             settings = GenerationSettings(
-                strategy=strategy,  # type: ignore[arg-type]  checked by GenerationSettings
+                strategy=wanted,
                 temperature=temperature,
                 top_k=top_k,
                 top_p=top_p,

@@ -4,6 +4,7 @@ import math
 import operator
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -142,7 +143,7 @@ class Attention:
         for layer in range(layers.n_layers):
             row = layers.weights(layer, queries=queries)[:, 0].numpy()  # (head, key)
             weights[layer, : len(row)] = row
-        return HeadRows(kind, query, weights, query_tokens, key_tokens)
+        return HeadRows(kind, query, weights, query_tokens, key_tokens, layers.indices)
 
     def summary(self, kind: AttentionKind = "self", max_tile: int = 48) -> AttentionSummary:
         """Return all heads as tiles of at most `max_tile` x `max_tile`: each cell the maximum of a block of weights."""
@@ -154,7 +155,7 @@ class Attention:
             weights = layers.weights(layer)  # (head, query, key)
             maxima = torch.nn.functional.max_pool2d(weights, block, ceil_mode=True)  # (head, row, column)
             tiles[layer, : len(maxima)] = maxima.mul(255).round_().clamp_(0, 255).to(torch.uint8).numpy()
-        return AttentionSummary(kind, tiles, query_tokens, key_tokens)
+        return AttentionSummary(kind, tiles, query_tokens, key_tokens, layers.indices)
 
     def patterns(self, kind: AttentionKind = "self") -> HeadPatterns:
         """Return every head's scores for previous token, first token, induction and so on, in this text."""
@@ -292,10 +293,10 @@ class Attention:
         return self._capture.layers[kind]
 
 
-def check_place(name: str, value: object, size: int) -> int:
+def check_place(name: str, value: Any, size: int) -> int:
     """Return `value` if it counts one of `size` things from 0, else raise PlaygroundError with the range."""
     try:
-        place = operator.index(value)  # type: ignore[arg-type]  anything may come; TypeError is the answer
+        place = operator.index(value)
     except TypeError:
         place = -1
     if isinstance(value, bool) or not 0 <= place < size:

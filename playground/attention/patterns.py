@@ -63,7 +63,9 @@ def score_patterns(
             even[-1, layer] = 1.0
             n_queries[-1, layer] = int(choosing.sum())
     kept = [place for place, name in enumerate(names) if name != "next" or sees_ahead]
-    return HeadPatterns(kind, tuple(names[place] for place in kept), scores[kept], even[kept], n_queries[kept])
+    return HeadPatterns(
+        kind, tuple(names[place] for place in kept), scores[kept], even[kept], n_queries[kept], layers.indices
+    )
 
 
 def self_keys(ids: Sequence[int]) -> dict[PatternName, torch.Tensor]:

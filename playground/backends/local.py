@@ -85,6 +85,10 @@ class LocalBackend:
         """Return the probability and rank that the model gave each token of a text."""
         return self._attention(model, ids).scores
 
+    def attention_layers(self, model: str, ids: tuple[int, ...], kind: AttentionKind = "self") -> tuple[int, ...]:
+        """Return the layers that have attention, by their numbers in the model; everywhere else they count from 0."""
+        return self._attention(model, ids).layer_indices(kind)
+
     def attention_summary(self, model: str, ids: tuple[int, ...], kind: AttentionKind = "self") -> AttentionSummary:
         """Return all heads of all layers as small tiles."""
         return self._attention(model, ids).summary(kind)

@@ -63,6 +63,10 @@ class Backend(Protocol):
         """Return the probability and rank that the model gave each token of a text."""
         ...
 
+    def attention_layers(self, model: str, ids: tuple[int, ...], kind: AttentionKind = "self") -> tuple[int, ...]:
+        """Return the layers that have attention, by their numbers in the model; everywhere else they count from 0."""
+        ...
+
     def attention_summary(self, model: str, ids: tuple[int, ...], kind: AttentionKind = "self") -> AttentionSummary:
         """Return all heads of all layers as small tiles."""
         ...

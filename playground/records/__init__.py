@@ -16,7 +16,16 @@ from playground.records.generation import (
     Step,
     Strategy,
 )
-from playground.records.maps import AttentionKind, AttentionSummary, HeadMap, HeadRows, LayerMaps, MapValues, MapView
+from playground.records.maps import (
+    AttentionKind,
+    AttentionSummary,
+    HeadMap,
+    HeadRows,
+    HeadsShown,
+    LayerMaps,
+    MapValues,
+    MapView,
+)
 from playground.records.norms import NormMap
 from playground.records.patterns import HeadPatterns, PatternName, PatternScore, describe, fitting
 from playground.records.positions import PositionalSignal, PositionKind, RotaryAngles, ShuffleComparison, ShuffledMap
@@ -42,6 +51,7 @@ __all__ = [
     "HeadMap",
     "HeadPatterns",
     "HeadRows",
+    "HeadsShown",
     "LayerMaps",
     "MapValues",
     "MapView",

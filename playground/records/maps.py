@@ -18,10 +18,12 @@ class AttentionSummary:
     tiles: np.ndarray  # uint8 [n_layers, n_heads, rows, columns], 255 = weight 1
     query_tokens: tuple[Token, ...]
     key_tokens: tuple[Token, ...]
+    layers: tuple[int, ...]  # by their numbers in the model: some layers may have no attention
 
 
 # What the cells hold: weights; weights times the length of the value; weights between words
 MapValues = Literal["weights", "norms", "words"]
+HeadsShown = Literal["one", "mean", "max", "difference"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class MapView:
     `hide_first`: the first token, on which many heads rest, is left out and the rest of each row sums to 1.
     """
 
-    heads: Literal["one", "mean", "max", "difference"] = "one"
+    heads: HeadsShown = "one"
     other_layer: int = 0  # of a difference
     other_head: int = 0
     hide_first: bool = False
@@ -72,3 +74,4 @@ class HeadRows:
     weights: np.ndarray  # float32 [n_layers, n_heads, key]
     query_tokens: tuple[Token, ...]
     key_tokens: tuple[Token, ...]
+    layers: tuple[int, ...]  # by their numbers in the model

@@ -52,6 +52,7 @@ class HeadPatterns:
     scores: np.ndarray  # float32 [pattern, layer, head]
     even: np.ndarray  # float32 [pattern, layer]
     n_queries: np.ndarray  # int64 [pattern, layer]
+    layers: tuple[int, ...]  # by their numbers in the model: some layers may have no attention
 
     def of(self, layer: int, head: int) -> dict[PatternName, PatternScore]:
         """Return the scores of one head."""

@@ -18,7 +18,8 @@ class Session:
     tokens: tuple[Token, ...] = ()
     steps: tuple[Step, ...] = ()  # one for each generated token, at the end of `ids`
     selected: int = -1  # index of the selected token
-    layer: int = 0
+    layers: tuple[int, ...] = ()  # the layers that have attention, by their numbers in the model
+    layer: int = 0  # the place of the selected one among `layers`
     head: int = 0
     map_values: MapValues = "weights"
     map_view: MapView = field(default_factory=MapView)
@@ -27,6 +28,11 @@ class Session:
     flow_method: FlowMethod = "rollout"
     mask_off: bool = False  # counterfactual: every token sees all others
     hidden: tuple[int, ...] = ()  # counterfactual: tokens that no other sees
+
+    @property
+    def layer_number(self) -> int:
+        """The selected layer by its number in the model."""
+        return self.layers[self.layer] if self.layer < len(self.layers) else self.layer
 
     @property
     def n_prompt(self) -> int:

@@ -1,11 +1,43 @@
 """One line that says what is going on, or what went wrong and what to do next."""
 
 import html
-from typing import Literal
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar
 
-from playground.records import GenerationRecord
+from playground.records import GenerationRecord, PlaygroundError
 
 Tone = Literal["quiet", "busy", "error"]
+
+# How handlers of the page are attached: unseen by programs, and those that answer at once beside the queue
+PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+AT_ONCE: dict[str, Any] = {**PRIVATE, "queue": False}
+
+
+class HasStatus(Protocol):
+    """Has the component that shows a status line."""
+
+    status: Any
+
+
+Owner = TypeVar("Owner", bound=HasStatus)
+Parameters = ParamSpec("Parameters")
+Updates = dict[Any, Any]
+
+
+def says_errors(
+    handler: Callable[Concatenate[Owner, Parameters], Updates],
+) -> Callable[Concatenate[Owner, Parameters], Updates]:
+    """Let a handler that raises PlaygroundError say so in the status line, and leave all else as it is."""
+
+    @wraps(handler)  # gradio reads the handler's own names and types
+    def told(self: Owner, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Updates:
+        try:
+            return handler(self, *args, **kwargs)
+        except PlaygroundError as error:
+            return {self.status: status_line(str(error), "error")}
+
+    return told
 
 
 def status_line(text: str, tone: Tone = "quiet") -> str:

@@ -20,6 +20,34 @@ def compact_weights(weights: np.ndarray, low: float = 0, top: float = 1) -> np.n
     return np.rint(part * COMPACT_SCALE).astype(np.uint16)
 
 
+def shares_heatmap(
+    shares: np.ndarray, columns: Sequence[Token], rows: Sequence[str], *, compact: bool, hovertemplate: str
+) -> go.Heatmap:
+    """Return rows of shares from 0 to 1 over the tokens of a text, without a colour bar.
+
+    shares: float32 [row, token]; compact: as of draw_head_map, the page words the hover itself.
+    """
+    return go.Heatmap(
+        z=compact_weights(shares) if compact else shares,
+        x=axis_labels(columns),
+        y=list(rows),
+        zmin=0,
+        zmax=COMPACT_SCALE if compact else 1,
+        colorscale=colorscale("attention"),
+        hovertemplate=None if compact else hovertemplate,
+        hoverinfo="none" if compact else None,
+        showscale=False,
+        meta={"scale": "attention"},
+    )
+
+
+def shares_meta(hover: str, columns: Sequence[Token], rows: Sequence[str], *, compact: bool) -> dict[str, object]:
+    """Return what the page's JavaScript needs to word a hover over shares_heatmap."""
+    unit = 1 / COMPACT_SCALE if compact else 1
+    keys = [plain_label(token) for token in columns]
+    return {"hover": hover, "low": 0, "unit": unit, "queries": list(rows), "keys": keys}
+
+
 def value_range(head_map: HeadMap) -> tuple[float, float]:
     """Return what the ends of the colour scale stand for: weights are shares, lengths have no bound."""
     if head_map.values == "norms":

@@ -4,9 +4,7 @@ import plotly.graph_objects as go
 
 from playground.records import HeadRows
 from playground.views.figure import base_layout
-from playground.views.head_map import COMPACT_SCALE, compact_weights, token_axis
-from playground.views.labels import axis_labels, plain_label
-from playground.views.palette import colorscale
+from playground.views.head_map import shares_heatmap, shares_meta, token_axis
 
 ROW_PIXELS = 7
 
@@ -15,31 +13,13 @@ def draw_head_rows(rows: HeadRows, *, compact: bool = False) -> go.Figure:
     """Draw the weights from `rows.query` to every token before it, layers from top to bottom."""
     n_layers, n_heads, n_keys = rows.weights.shape
     weights = rows.weights.reshape(n_layers * n_heads, n_keys)
-    z = compact_weights(weights) if compact else weights
-    top = COMPACT_SCALE if compact else 1
-    names = [f"layer {layer} head {head}" for layer in range(n_layers) for head in range(n_heads)]
+    names = [f"layer {layer} head {head}" for layer in rows.layers for head in range(n_heads)]
+    hover = "%{y} looks at '%{x}': %{z:.2f}<extra></extra>"
     figure = go.Figure(
-        go.Heatmap(
-            z=z,
-            x=axis_labels(rows.key_tokens),
-            y=names,
-            zmin=0,
-            zmax=top,
-            colorscale=colorscale("attention"),
-            hovertemplate=None if compact else "%{y} looks at '%{x}': %{z:.2f}<extra></extra>",
-            hoverinfo="none" if compact else None,
-            showscale=False,
-            meta={"scale": "attention"},
-        ),
+        shares_heatmap(weights, rows.key_tokens, names, compact=compact, hovertemplate=hover),
         base_layout(
             height=max(220, min(900, ROW_PIXELS * len(names)) + 90),
-            meta={
-                "hover": "rows",
-                "low": 0,
-                "unit": 1 / top,
-                "queries": names,
-                "keys": [plain_label(token) for token in rows.key_tokens],
-            },
+            meta=shares_meta("rows", rows.key_tokens, names, compact=compact),
             shapes=[
                 {
                     "type": "line",
@@ -60,7 +40,7 @@ def draw_head_rows(rows: HeadRows, *, compact: bool = False) -> go.Figure:
         type="category",
         autorange="reversed",
         tickvals=names[::n_heads],
-        ticktext=[f"layer {layer}" for layer in range(n_layers)],
+        ticktext=[f"layer {layer}" for layer in rows.layers],
         ticklen=0,
         showgrid=False,
         automargin=True,

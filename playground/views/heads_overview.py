@@ -53,28 +53,28 @@ def draw_heads_overview(
                 "n_heads": n_heads,
                 "tile": [rows, columns],
                 "order": None if order is None else [list(place) for place in order],
-                "heads_per_key": heads_per_key,
+                "layers": list(summary.layers),
             },
             shapes=grid_lines(n_layers, n_heads, group),
         ),
     )
     title = "head" if group == 1 else f"head; {group} at a time share keys and values"
-    number_axis(figure.update_xaxes, n_heads, title, side="top", range=[0, n_heads])
-    number_axis(figure.update_yaxes, n_layers, "layer", range=[n_layers, 0])
+    number_axis(figure.update_xaxes, range(n_heads), title, side="top", range=[0, n_heads])
+    number_axis(figure.update_yaxes, summary.layers, "layer", range=[n_layers, 0])
     if order is not None:
         figure.update_xaxes(title="strongest first, row by row", showticklabels=False)
         figure.update_yaxes(title="", showticklabels=False)
     return figure
 
 
-def number_axis(update: Callable[..., Any], count: int, title: str, **options: Any) -> None:
+def number_axis(update: Callable[..., Any], numbers: Sequence[int], title: str, **options: Any) -> None:
     """Label the middle of each tile with its number."""
-    every = max(1, -(-count // 24))  # at most 24 numbers, so that they never touch
-    numbers = list(range(0, count, every))
+    every = max(1, -(-len(numbers) // 24))  # at most 24 numbers, so that they never touch
+    places = range(0, len(numbers), every)
     update(
         title={"text": title, "standoff": 10},
-        tickvals=[number + 0.5 for number in numbers],
-        ticktext=[str(number) for number in numbers],
+        tickvals=[place + 0.5 for place in places],
+        ticktext=[str(numbers[place]) for place in places],
         showgrid=False,
         zeroline=False,
         showline=False,

@@ -21,7 +21,10 @@ LABELS: dict[PatternName, str] = {
 
 
 def patterns_table(patterns: HeadPatterns) -> str:
-    """Return a row a head, for assets/js/patterns.js: JSON of {names, rows: [layer, head, [scores], [fitting]]}."""
+    """Return a row a head, for assets/js/patterns.js: JSON of {names, layers, rows}.
+
+    rows: [place of the layer, head, [scores], [fitting]]; layers: the layers' numbers in the model.
+    """
     n_layers, n_heads = patterns.scores.shape[1:]
     rows = [
         [
@@ -33,7 +36,8 @@ def patterns_table(patterns: HeadPatterns) -> str:
         for layer in range(n_layers)
         for head in range(n_heads)
     ]
-    return json.dumps({"names": [LABELS[name] for name in patterns.names], "rows": rows}, allow_nan=False)
+    names = [LABELS[name] for name in patterns.names]
+    return json.dumps({"names": names, "layers": list(patterns.layers), "rows": rows}, allow_nan=False)
 
 
 def pattern_scores(patterns: HeadPatterns) -> str:

@@ -4,9 +4,7 @@ import plotly.graph_objects as go
 
 from playground.records import TokenFlow
 from playground.views.figure import base_layout
-from playground.views.head_map import COMPACT_SCALE, compact_weights, token_axis
-from playground.views.labels import axis_labels, plain_label
-from playground.views.palette import colorscale
+from playground.views.head_map import shares_heatmap, shares_meta, token_axis
 
 ROW_PIXELS = 34
 
@@ -15,29 +13,11 @@ def draw_token_flow(flow: TokenFlow, *, compact: bool = False) -> go.Figure:
     """Draw how much of each input token reaches the token after each layer, the last layer on top."""
     relevance = flow.relevance[::-1]
     names = [f"after layer {layer}" for layer in range(len(relevance) - 2, -1, -1)] + ["input"]
-    top = COMPACT_SCALE if compact else 1
+    hover = "%{y}: %{z:.3f} from '%{x}'<extra></extra>"
     figure = go.Figure(
-        go.Heatmap(
-            z=compact_weights(relevance) if compact else relevance,
-            x=axis_labels(flow.tokens),
-            y=names,
-            zmin=0,
-            zmax=top,
-            colorscale=colorscale("attention"),
-            hovertemplate=None if compact else "%{y}: %{z:.3f} from '%{x}'<extra></extra>",
-            hoverinfo="none" if compact else None,
-            showscale=False,
-            meta={"scale": "attention"},
-        ),
+        shares_heatmap(relevance, flow.tokens, names, compact=compact, hovertemplate=hover),
         base_layout(
-            height=ROW_PIXELS * len(names) + 100,
-            meta={
-                "hover": "flow",
-                "low": 0,
-                "unit": 1 / top,
-                "queries": names,
-                "keys": [plain_label(token) for token in flow.tokens],
-            },
+            height=ROW_PIXELS * len(names) + 100, meta=shares_meta("flow", flow.tokens, names, compact=compact)
         ),
     )
     figure.update_xaxes(**token_axis(flow.tokens), tickangle=-60, title="input token")

@@ -21,6 +21,16 @@ def attention() -> "playground.Attention":
     return lm.attention(lm.generate(PROMPT, max_new_tokens=4))
 
 
+SHOWN_BY = {
+    "Map": "#head-map .main-svg >> nth=0",
+    "Patterns": "#patterns tbody tr >> nth=0",
+    "Inside the head": "#inside-head .formula",
+    "Flow": "#token-flow .main-svg >> nth=0",
+    "Positions": "#positions .main-svg >> nth=0",
+    "Mask": "#mask-map .main-svg >> nth=0",
+}
+
+
 def open_view(page: Page, name: str) -> None:
     page.locator("#attention-views").get_by_role("tab", name=name, exact=True).click()
 
@@ -190,7 +200,7 @@ def test_the_map_is_saved_and_opens_again(
     offline.close()
 
 
-@pytest.mark.parametrize("view", ["Map", "Patterns", "Inside the head", "Flow", "Positions", "Mask"])
+@pytest.mark.parametrize("view", SHOWN_BY)
 @pytest.mark.parametrize(("width", "theme"), [(360, "dark"), (1920, "light")])
 def test_no_view_is_wider_than_the_page(open_page, view: str, width: int, theme: str) -> None:
     page = open_page(width=width, height=800, theme=theme)
@@ -202,7 +212,7 @@ def test_no_view_is_wider_than_the_page(open_page, view: str, width: int, theme:
         page.locator("#attention-views .overflow-menu > button").click()
         tab = page.locator("#attention-views .overflow-dropdown").get_by_text(view, exact=True)
     tab.click()
-    page.wait_for_timeout(300)
+    expect(page.locator(SHOWN_BY[view])).to_be_visible()
     for selector in ("#panel-prompt", "#panel-text", "#panel-overview", "#panel-head", "#attention-views"):
         box = page.locator(selector).bounding_box()
         assert box is not None

@@ -19,9 +19,11 @@ def test_every_package_is_checked_or_named_as_unchecked():
 
 def test_a_wrong_type_is_an_error():
     with pytest.raises(TypeCheckError):
-        AttentionSummary(kind="self", tiles=[[1, 2]], query_tokens=(), key_tokens=())
+        AttentionSummary(kind="self", tiles=[[1, 2]], query_tokens=(), key_tokens=(), layers=())
     with pytest.raises(TypeCheckError):
-        AttentionSummary(kind="sideways", tiles=np.zeros((1, 1, 2, 2), np.uint8), query_tokens=(), key_tokens=())
+        AttentionSummary(
+            kind="sideways", tiles=np.zeros((1, 1, 2, 2), np.uint8), query_tokens=(), key_tokens=(), layers=()
+        )
 
 
 def test_settings_answer_for_their_own_values():

@@ -36,4 +36,4 @@ class BertvizPanel:
             )
         # "<" as an escape: gradio warns of every value with a script tag in it
         frame = json.dumps({"page": view.page, "height": view.height}).replace("<", "\\u003c")
-        return [f"<p>Layer {session.layer}, drawn by BertViz. {html.escape(note)}</p>", frame]
+        return [f"<p>Layer {session.layer_number}, drawn by BertViz. {html.escape(note)}</p>", frame]

@@ -1,7 +1,9 @@
 """Where what the model held at the selected position came from, through all layers below."""
 
 import html
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import gradio as gr
 
@@ -36,6 +38,14 @@ class FlowPanel:
 
     def outputs(self) -> list[gr.components.Component]:
         return [self.note, self.chart]
+
+    def changes(self) -> list[Callable[..., Any]]:
+        """Return the events after which `chosen` is asked."""
+        return [self.method.input]
+
+    def options(self) -> dict[str, gr.components.Component]:
+        """Return the components that decide what is shown, by the names of `chosen`."""
+        return {"method": self.method}
 
     def chosen(self, session: Session, method: str) -> Session:
         """Return the session with another method."""

@@ -1,14 +1,14 @@
 """One head's map, what may be made of it, and the weights of the marked row as bars."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import gradio as gr
 
 from playground.backends.protocol import Backend
-from playground.records import HeadMap, MapValues, MapView, PlaygroundError, Token, Word
+from playground.records import HeadMap, HeadsShown, MapValues, MapView, PlaygroundError, Token, Word
 from playground.ui.components import build_chart
 from playground.ui.head_views.base import HINT
 from playground.ui.head_views.save import SaveRow
@@ -17,7 +17,7 @@ from playground.views.head_map import draw_head_map
 from playground.views.row_bars import draw_row_bars
 
 # What can be shown: the values in the cells, and of which heads
-SHOWN: dict[str, tuple[MapValues, str]] = {
+SHOWN: dict[str, tuple[MapValues, HeadsShown]] = {
     "this head's weights": ("weights", "one"),
     "mean of the layer's heads": ("weights", "mean"),
     "maximum of the layer's heads": ("weights", "max"),
@@ -63,7 +63,11 @@ class MapPanel:
             option(None, js=RESTYLE, inputs=[self.log, self.threshold], queue=False, api_visibility="private")
 
     def outputs(self) -> list[gr.components.Component]:
-        return [self.chart, self.bars, self.other]
+        return [self.chart, self.bars, self.other, self.hide_first]
+
+    def changes(self) -> list[Callable[..., Any]]:
+        """Return the events after which `chosen` is asked."""
+        return [self.heads.input, self.other.input, self.hide_first.input]
 
     def options(self) -> dict[str, gr.components.Component]:
         """Return the components that decide what is computed, by the names of `chosen`."""
@@ -78,7 +82,7 @@ class MapPanel:
         if not (layer.isdecimal() and head.isdecimal() and len(other) < 10):
             raise PlaygroundError(f"The other head is written layer.head, as 2.3, not {str(other)[:40]!r}.")
         wanted = MapView(
-            heads=of_heads,  # type: ignore[arg-type]  the values of SHOWN are the literals
+            heads=of_heads,
             other_layer=int(layer),
             other_head=int(head),
             hide_first=bool(hide_first),
@@ -90,12 +94,17 @@ class MapPanel:
         view = session.map_view
         drawn = shown_map(backend, session)
         row = row_of(drawn, session.query)
-        names = [f"{layer}.{head}" for layer in range(spec.n_layers) for head in range(spec.n_query_heads)]
-        other: dict[str, Any] = {"choices": names, "value": f"{view.other_layer}.{view.other_head}"}
+        others = [
+            (f"{number}.{head}", f"{layer}.{head}")  # shown by its number in the model
+            for layer, number in enumerate(session.layers)
+            for head in range(spec.n_query_heads)
+        ]
+        other: dict[str, Any] = {"choices": others, "value": f"{view.other_layer}.{view.other_head}"}
         return [
             gr.HTML(value=draw_head_map(drawn, compact=True).to_json(), highlight=json.dumps({"row": row})),
             draw_row_bars(drawn, row).to_json(),
             gr.Dropdown(visible=view.heads == "difference", **other),
+            gr.Checkbox(interactive=session.map_values == "weights"),  # of the other values nothing sums to 1
         ]
 
 

@@ -2,7 +2,9 @@
 
 import html
 import re
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import gradio as gr
 
@@ -14,7 +16,6 @@ from playground.views.head_map import draw_head_map
 from playground.views.masked_prediction import draw_masked_prediction, leak_sentence
 
 HINT = "Generate or analyse a text, then hide tokens or take the mask off."
-MOST_HIDDEN = 64
 
 
 class MaskPanel:
@@ -46,13 +47,18 @@ class MaskPanel:
     def outputs(self) -> list[gr.components.Component]:
         return [self.note, self.prediction, self.chart]
 
+    def changes(self) -> list[Callable[..., Any]]:
+        """Return the events after which `chosen` is asked."""
+        return [self.mask_off.input, self.hidden.submit]
+
     def options(self) -> dict[str, gr.components.Component]:
         """Return the components that decide what is changed, by the names of `chosen`."""
         return {"mask_off": self.mask_off, "hidden": self.hidden}
 
     def chosen(self, session: Session, mask_off: bool, hidden: str) -> Session:
         """Return the session with what was chosen. Raises PlaygroundError where the numbers cannot be read."""
-        return replace(session, mask_off=bool(mask_off), hidden=read_places(str(hidden), len(session.ids)))
+        hidden_tokens = read_places(str(hidden), len(session.ids)) if session.ids else ()
+        return replace(session, mask_off=bool(mask_off), hidden=hidden_tokens)
 
     def show(self, backend: Backend, session: Session) -> list[object]:
         hidden = tuple(place for place in session.hidden if place < len(session.ids))

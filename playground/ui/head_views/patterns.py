@@ -2,7 +2,9 @@
 
 import html
 import json
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import gradio as gr
 
@@ -44,6 +46,14 @@ class PatternsPanel:
     def outputs(self) -> list[gr.components.Component]:
         return [self.sentence, self.table]
 
+    def changes(self) -> list[Callable[..., Any]]:
+        """Return the events after which `chosen` is asked."""
+        return [self.source.input]
+
+    def options(self) -> dict[str, gr.components.Component]:
+        """Return the components that decide what is shown, by the names of `chosen`."""
+        return {"source": self.source}
+
     def chosen(self, session: Session, source: str) -> Session:
         """Return the session with another text to score."""
         return replace(session, repeated_patterns=source == REPEATED)
@@ -53,7 +63,7 @@ class PatternsPanel:
         where = "on repeated random tokens" if session.repeated_patterns else "in this text"
         sentence = describe(patterns.of(session.layer, session.head))
         return [
-            f"<p><b>Layer {session.layer}, head {session.head}</b>, {where}: {html.escape(sentence)}</p>",
+            f"<p><b>Layer {session.layer_number}, head {session.head}</b>, {where}: {html.escape(sentence)}</p>",
             gr.HTML(
                 value=patterns_table(patterns),
                 highlight=json.dumps({"layer": session.layer, "head": session.head}),

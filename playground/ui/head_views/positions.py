@@ -43,9 +43,9 @@ class PositionsPanel:
             return [*shown, f"<p>{html.escape(str(error))}</p>", ""]
         change = float(comparison.changes[session.layer, session.head])
         note = (
-            f"Shuffle the words: the same tokens in another order, each weight followed with its two tokens. Layer "
-            f"{session.layer}, head {session.head} moves {100 * change:.0f} % of its weight to other tokens. The map "
-            f"is its weights in the shuffled text minus those in this one, in this text's order."
+            "Shuffle the words: the same tokens in another order, each weight followed with its two tokens. "
+            f"Layer {session.layer_number}, head {session.head} moves {100 * change:.0f} % of its weight to other "
+            "tokens. The map is its weights in the shuffled text minus those in this one, in this text's order."
         )
         weights = changed.shuffled - changed.original
         difference = HeadMap(

@@ -54,8 +54,9 @@ class AttentionTab:
 
     def view_name(self, index: object) -> str:
         """Return the name of the view whose tab is at `index`; the first where there is none."""
-        known = isinstance(index, int) and 0 <= index < len(self.views)
-        return self.views[index if known else 0].name  # type: ignore[index]
+        if isinstance(index, int) and 0 <= index < len(self.views):
+            return self.views[index].name
+        return self.views[0].name
 
     def show_text(self, backend: Backend, session: Session, view: str) -> list[object]:
         """Return the values of `outputs()` for a new text."""
@@ -63,7 +64,9 @@ class AttentionTab:
         return [
             look_caption(session),
             self.show_overview(backend, session),
-            gr.Dropdown(choices=list(range(spec.n_layers)), value=session.layer),
+            gr.Dropdown(
+                choices=[(str(number), place) for place, number in enumerate(session.layers)], value=session.layer
+            ),
             gr.Dropdown(choices=list(range(spec.n_query_heads)), value=session.head),
             show_rows(backend, session),
             *self.show_view(backend, session, view),

@@ -3,8 +3,9 @@
 import pytest
 
 from playground.records import Candidate, GenerationRecord, GenerationSettings, Step, Token
+from playground.ui.selection import place_in
 from playground.ui.status import describe_run, status_line
-from playground.ui.wiring import place_in, room_line
+from playground.ui.wiring import room_line
 
 
 class Event:

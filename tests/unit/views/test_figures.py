@@ -33,7 +33,7 @@ def numbers(array):
 def test_a_tile_stands_at_its_head_and_layer():
     tiles = np.zeros((3, 4, 5, 5), np.uint8)
     tiles[2, 1, 4, 0] = 255
-    figure = json.loads(draw_heads_overview(AttentionSummary("self", tiles, tokens(5), tokens(5))).to_json())
+    figure = json.loads(draw_heads_overview(AttentionSummary("self", tiles, tokens(5), tokens(5), (0, 1, 2))).to_json())
     trace = figure["data"][0]
     row, column = np.argwhere(numbers(trace["z"]) == 255)[0]
     assert trace["x0"] + column * trace["dx"] == pytest.approx(1.1)  # head 1, first of five columns
@@ -44,7 +44,7 @@ def test_a_tile_stands_at_its_head_and_layer():
 
 def test_the_overview_of_144_heads_is_small():
     tiles = np.random.default_rng(0).integers(0, 256, (12, 12, 48, 48), np.uint8)
-    figure = draw_heads_overview(AttentionSummary("self", tiles, tokens(128), tokens(128)))
+    figure = draw_heads_overview(AttentionSummary("self", tiles, tokens(128), tokens(128), tuple(range(12))))
     assert len(figure.to_json()) < 500_000
     assert len(figure.data) == 1
 
@@ -67,7 +67,7 @@ def test_weights_that_are_not_numbers_do_not_break_a_map():
 
 def test_head_rows_are_layers_then_heads():
     weights = causal(2, 3, 4)
-    figure = draw_head_rows(HeadRows("self", 3, weights, tokens(4), tokens(4)))
+    figure = draw_head_rows(HeadRows("self", 3, weights, tokens(4), tokens(4), (0, 1)))
     assert np.asarray(figure.data[0].z)[1 * 3 + 2] == pytest.approx(weights[1, 2])
     assert figure.data[0].y[1 * 3 + 2] == "layer 1 head 2"
 

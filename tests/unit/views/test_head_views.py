@@ -10,6 +10,7 @@ from playground.records import (
     CounterfactualMap,
     HeadMap,
     HeadPatterns,
+    HeadRows,
     MapView,
     PlaygroundError,
     QueryKeyRow,
@@ -17,6 +18,7 @@ from playground.records import (
 )
 from playground.ui.head_views.mask import map_of, read_places
 from playground.views.head_map import COMPACT_SCALE, compact_weights, draw_head_map, value_range
+from playground.views.head_rows import draw_head_rows
 from playground.views.heads_overview import draw_heads_overview
 from playground.views.inside_head import MOST_KEYS, choose_keys, inside_head_json
 from playground.views.patterns import pattern_scores, patterns_table, strongest_first
@@ -86,12 +88,13 @@ def test_lengths_have_a_scale_of_their_own():
 def patterns():
     scores = np.array([[[0.1, 0.9], [np.nan, 0.5]], [[0.2, 0.2], [0.2, 0.2]]], dtype=np.float32)
     even = np.full((2, 2), 0.1, dtype=np.float32)
-    return HeadPatterns("self", ("previous", "uniform"), scores, even, np.full((2, 2), 9))
+    return HeadPatterns("self", ("previous", "uniform"), scores, even, np.full((2, 2), 9), (4, 7))
 
 
 def test_the_table_has_a_row_a_head_and_none_for_what_does_not_occur():
     table = json.loads(patterns_table(patterns()))
     assert table["names"] == ["previous token", "evenness"]
+    assert table["layers"] == [4, 7]
     assert table["rows"][1] == [0, 1, [0.9, 0.2], ["previous token"]]
     assert table["rows"][2] == [1, 0, [None, 0.2], []]
     assert json.loads(pattern_scores(patterns()))["scores"][0] == [[0.1, 0.9], [None, 0.5]]
@@ -103,14 +106,23 @@ def test_heads_without_a_score_come_last():
 
 def test_a_sorted_overview_moves_tiles_and_tells_which_is_where():
     tiles = np.arange(4, dtype=np.uint8).reshape(2, 2, 1, 1)
-    summary = AttentionSummary("self", tiles, tokens(1), tokens(1))
+    summary = AttentionSummary("self", tiles, tokens(1), tokens(1), (4, 7))
     drawn = draw_heads_overview(summary, order=[(1, 1), (0, 0), (1, 0), (0, 1)])
     assert np.array(drawn.data[0].z).tolist() == [[3, 0], [2, 1]]
     assert drawn.layout.meta["order"] == [[1, 1], [0, 0], [1, 0], [0, 1]]
 
 
+def test_layers_have_the_numbers_that_they_have_in_the_model():
+    summary = AttentionSummary("self", np.zeros((2, 1, 1, 1), np.uint8), tokens(1), tokens(1), (4, 7))
+    drawn = draw_heads_overview(summary)
+    assert drawn.layout.yaxis.ticktext == ("4", "7")
+    assert drawn.layout.meta["layers"] == [4, 7]
+    rows = HeadRows("self", 0, np.ones((2, 1, 1), np.float32), tokens(1), tokens(1), (4, 7))
+    assert draw_head_rows(rows).data[0].y == ("layer 4 head 0", "layer 7 head 0")
+
+
 def test_heads_that_share_keys_stand_between_heavier_lines():
-    summary = AttentionSummary("self", np.zeros((1, 6, 2, 2), np.uint8), tokens(2), tokens(2))
+    summary = AttentionSummary("self", np.zeros((1, 6, 2, 2), np.uint8), tokens(2), tokens(2), (0,))
     drawn = draw_heads_overview(summary, heads_per_key=2)
     assert [shape.x0 for shape in drawn.layout.shapes if shape.name == "group"] == [2, 4]
 

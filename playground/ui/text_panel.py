@@ -1,0 +1,73 @@
+"""The upper half of the page: prompt and controls, and the text as chips."""
+
+import json
+from dataclasses import dataclass
+
+import gradio as gr
+
+from playground.backends.protocol import Backend
+from playground.ui.components import build_token_chips
+from playground.ui.controls.decoding import DecodingControls, build_decoding, build_strategy
+from playground.ui.status import AT_ONCE, status_line
+
+EXAMPLES = (
+    "Once upon a time",
+    "One day the little bear",
+    '"Where are you going?" asked the fox.',
+    "Peter Rabbit hopped and hopped and hopped",
+    "The fox 🦊 said 你好",
+)
+
+
+@dataclass(frozen=True)
+class TextPanel:
+    """Prompt, buttons, the text and its status."""
+
+    prompt: gr.Textbox
+    model: gr.Dropdown
+    room: gr.HTML
+    generate: gr.Button
+    stop: gr.Button
+    analyse: gr.Button
+    status: gr.HTML
+    tokens: gr.HTML
+
+
+def build_text_panel(backend: Backend) -> tuple[TextPanel, DecodingControls]:
+    """Build the upper half of the page."""
+    names = backend.models()
+    with gr.Row(elem_id="workbench"):
+        with gr.Column(scale=5, min_width=320, elem_id="panel-prompt"):
+            prompt = gr.Textbox(
+                EXAMPLES[0],
+                label="Prompt",
+                placeholder="Type the beginning of a story …",
+                lines=1,
+                max_lines=6,
+                elem_id="prompt",
+                autofocus=True,
+                html_attributes=gr.InputHTMLAttributes(spellcheck=False, autocorrect="off"),
+            )
+            room = gr.HTML("", elem_id="room")
+            with gr.Row(elem_id="examples"):
+                for example in EXAMPLES:
+                    button = gr.Button(example, size="sm", variant="secondary", min_width=60)
+                    button.click(None, js=f"() => {json.dumps(example)}", outputs=prompt, **AT_ONCE)
+            with gr.Row(elem_id="actions"):
+                generate = gr.Button("Generate", variant="primary", elem_id="generate", min_width=130)
+                stop = gr.Button("Stop", elem_id="stop", interactive=False, min_width=90)
+                analyse = gr.Button("Analyse without generating", elem_id="analyse", min_width=130)
+        with (
+            gr.Column(scale=6, min_width=320, elem_id="panel-controls"),
+            gr.Accordion("Model and settings", open=True, elem_id="settings"),
+        ):
+            with gr.Row(elem_id="what-and-how"):
+                model = gr.Dropdown(
+                    list(names), value=names[0], label="Model", elem_id="model", filterable=False, min_width=140
+                )
+                strategy = build_strategy()
+            decoding = build_decoding(strategy)
+    with gr.Column(elem_id="panel-text"):
+        tokens = build_token_chips("tokens")
+        status = gr.HTML(status_line("Ready."), elem_id="status")
+    return TextPanel(prompt, model, room, generate, stop, analyse, status, tokens), decoding
