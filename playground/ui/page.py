@@ -5,7 +5,7 @@ import gradio as gr
 from playground.api.endpoints import Endpoints
 from playground.backends.protocol import Backend
 from playground.ui.components import SHARED_SCRIPT, read_asset
-from playground.ui.session import Session
+from playground.ui.session import Visit
 from playground.ui.tabs.attention import build_attention
 from playground.ui.tabs.choices import build_choices
 from playground.ui.text_panel import build_text_panel
@@ -30,13 +30,13 @@ def build_page(backend: Backend) -> gr.Blocks:
             apply_default_css=False,
             elem_id="masthead",
         )
-        session = gr.State(Session(), time_to_live=SESSION_SECONDS)
+        visit = gr.State(Visit(), time_to_live=SESSION_SECONDS)
         panel, decoding = build_text_panel(backend)
         with gr.Tabs(elem_id="instruments"):
             with gr.Tab("Attention", id="attention"):
                 attention = build_attention()
             with gr.Tab("Choices", id="choices"):
                 choices = build_choices()
-        Wiring(backend, session, panel, decoding, attention, choices).wire(page)
+        Wiring(backend, visit, panel, decoding, attention, choices).wire(page)
         Endpoints(backend, gr.Error).register(gr.api)
     return page

@@ -4,7 +4,10 @@ A session holds ids and choices; models, weights and attention stay with the bac
 """
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
 from playground.records import FlowMethod, GenerationRecord, MapValues, MapView, PatternName, Step, Token
 
@@ -59,6 +62,41 @@ def session_of(record: GenerationRecord, before: Session) -> Session:
     """Return the session that shows a finished run, its last token selected, all else as it was before."""
     ids = record.ids
     return replace(before, model=record.model, ids=ids, tokens=record.tokens, steps=record.steps, selected=len(ids) - 1)
+
+
+class Visit:
+    """A visitor's session on the server, changed in place.
+
+    Gradio hands over a value of its state as it was when an event came in: of two events that overlap, the later
+    would see an old session and write over the newer one. So the state holds a visit, and whoever reads a session to
+    change it holds the visit's lock until the new one is there.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.session = Session()
+        self.view = ""  # the view of a head that is open; the first where it is none
+
+    def __deepcopy__(self, memo: dict[int, object]) -> "Visit":
+        """Gradio copies the initial state for each visitor, who gets a visit of their own."""
+        return Visit()
+
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+
+def in_turn(handler: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Let a handler whose keyword `visit` is a Visit wait until the visitor's earlier ones are done."""
+
+    @wraps(handler)  # gradio reads the handler's own names and types
+    def waiting(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        visit = kwargs["visit"]
+        assert isinstance(visit, Visit)
+        with visit.lock:
+            return handler(*args, **kwargs)
+
+    return waiting
 
 
 class Cancellations:

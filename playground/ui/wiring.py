@@ -10,7 +10,7 @@ from playground.backends.protocol import Backend
 from playground.records import BeamProgress, GenerationRecord, GenerationSettings, PlaygroundError, Step
 from playground.ui.controls.decoding import DecodingControls
 from playground.ui.selection import Selection
-from playground.ui.session import Cancellations, Session, session_of
+from playground.ui.session import Cancellations, Session, Visit, in_turn, session_of
 from playground.ui.status import AT_ONCE, PRIVATE, describe_run, says_errors, status_line
 from playground.ui.tabs.attention import AttentionTab, show_tint
 from playground.ui.tabs.choices import ChoicesTab, show_choices
@@ -26,14 +26,14 @@ class Wiring:
     def __init__(
         self,
         backend: Backend,
-        session: gr.State,
+        visit: gr.State,
         panel: TextPanel,
         decoding: DecodingControls,
         attention: AttentionTab,
         choices: ChoicesTab,
     ) -> None:
         self.backend = backend
-        self.session = session
+        self.visit = visit
         self.panel = panel
         self.status = panel.status
         self.decoding = decoding
@@ -45,7 +45,7 @@ class Wiring:
         """Attach every handler."""
         panel = self.panel
         self.wire_generation()
-        Selection(self.backend, self.session, panel, self.attention, self.choices).wire()
+        Selection(self.backend, self.visit, panel, self.attention, self.choices).wire()
         panel.stop.click(self.on_stop, **AT_ONCE)
         page.unload(self.on_stop)  # a closed tab leaves no run behind
         page.fns[max(page.fns)].api_visibility = "private"  # unload() has no argument for it
@@ -62,8 +62,8 @@ class Wiring:
     def wire_generation(self) -> None:
         """Generate and Analyse, each followed by the instruments."""
         panel, instruments = self.panel, [*self.attention.outputs(), *self.choices.outputs()]
-        inputs = {"prompt": panel.prompt, "model": panel.model, "session": self.session}
-        outputs = [panel.tokens, panel.status, panel.generate, panel.stop, self.session]
+        inputs = {"prompt": panel.prompt, "model": panel.model, "visit": self.visit}
+        outputs = [panel.tokens, panel.status, panel.generate, panel.stop, self.visit]
         generated = gr.on(
             [panel.generate.click, panel.prompt.submit],
             self.on_generate,
@@ -77,7 +77,7 @@ class Wiring:
         analysed = panel.analyse.click(
             self.on_analyse,
             inputs_kwargs=inputs,
-            outputs=[panel.tokens, panel.status, self.session],
+            outputs=[panel.tokens, panel.status, self.visit],
             concurrency_limit=4,
             concurrency_id="models",
             **PRIVATE,
@@ -85,13 +85,13 @@ class Wiring:
         for event in (generated, analysed):
             event.success(
                 self.on_text,
-                inputs_kwargs={"session": self.session, "view": self.attention.view},
-                outputs=[self.session, panel.tokens, panel.status, *instruments],
+                inputs_kwargs={"visit": self.visit},
+                outputs=[self.visit, panel.tokens, panel.status, *instruments],
                 **PRIVATE,
             )
 
     def on_generate(
-        self, request: gr.Request, prompt: str, model: str, session: Session, **settings: Any
+        self, request: gr.Request, prompt: str, model: str, visit: Visit, **settings: Any
     ) -> Iterator[dict[Any, Any]]:
         """Stream a generation; what is there stays there when it is stopped or fails."""
         panel = self.panel
@@ -112,12 +112,13 @@ class Wiring:
                 lines += step_lines(event for event in events if isinstance(event, Step))
                 last = events[-1]
                 if isinstance(last, GenerationRecord):
-                    finished = session_of(last, session)
+                    with visit.lock:
+                        visit.session = finished = session_of(last, visit.session)
                     yield {
                         **idle,
                         panel.tokens: gr.HTML(value=lines, selected=finished.selected),
                         panel.status: status_line(describe_run(last)),
-                        self.session: finished,
+                        self.visit: visit,
                     }
                     continue
                 if deselect is not None:
@@ -138,32 +139,36 @@ class Wiring:
         self.cancellations.cancel(str(request.session_hash))
 
     @says_errors
-    def on_analyse(self, prompt: str, model: str, session: Session) -> dict[Any, Any]:
+    @in_turn
+    def on_analyse(self, prompt: str, model: str, visit: Visit) -> dict[Any, Any]:
         """Take the prompt as it is for the text of the page."""
         panel = self.panel
         tokens = self.backend.tokenize(model, prompt)
         ids = tuple(token.id for token in tokens)
         scores = self.backend.score(model, ids)
-        shown = replace(session, model=model, ids=ids, tokens=tokens, steps=(), selected=len(ids) - 1, hidden=())
+        visit.session = replace(
+            visit.session, model=model, ids=ids, tokens=tokens, steps=(), selected=len(ids) - 1, hidden=()
+        )
         return {
-            panel.tokens: gr.HTML(value=scored_lines(scores, tokens), selected=shown.selected),
+            panel.tokens: gr.HTML(value=scored_lines(scores, tokens), selected=len(ids) - 1),
             panel.status: status_line(f"{len(ids)} tokens, read without generating."),
-            self.session: shown,
+            self.visit: visit,
         }
 
     @says_errors
-    def on_text(self, session: Session, view: str) -> dict[Any, Any]:
+    @in_turn
+    def on_text(self, visit: Visit) -> dict[Any, Any]:
         """Fill the instruments for the text that has just come, and the probabilities of its prompt."""
-        if not session.ids:
+        if not visit.session.ids:
             return {self.status: gr.skip()}
-        session = self.within_model(session)
+        visit.session = session = self.within_model(visit.session)
         scores = self.backend.score(session.model, session.ids)[: session.n_prompt]
-        values = self.attention.show_text(self.backend, session, view)
+        values = self.attention.show_text(self.backend, session, visit.view)
         shown = dict(zip(self.attention.outputs(), values, strict=True))
         shown |= dict(zip(self.choices.outputs(), show_choices(session), strict=True))
         lines = scored_lines(scores, session.tokens) + step_lines(session.steps)
         chips = gr.HTML(value=lines, selected=session.selected, tint=show_tint(self.backend, session))
-        return {self.session: session, self.panel.tokens: chips, **shown}
+        return {self.visit: visit, self.panel.tokens: chips, **shown}
 
     def within_model(self, session: Session) -> Session:
         """Return the session with the layers of its text's attention, and a layer and a head that there are."""

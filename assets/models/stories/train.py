@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from corpus import TokenStream, encode_chapters, read_books, split_chapters, train_tokenizer
+from corpus import Split, TokenStream, encode_chapters, read_books, split_chapters, train_tokenizer
 from muon import Muon
 from tqdm import tqdm
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
@@ -36,24 +36,30 @@ class Recipe:
     vocabulary_size: int = 4096
     context: int = 512
     layers: int = 6
+    grown_layers: int = 10  # how many there are from step grown_at on
+    grown_at: int = 3500  # new layers are put between the old ones, and the learning rate begins anew
+    grown_rate: float = 0.6  # how high it rises then, of what it was at first
     heads: int = 8
     width: int = 256
-    steps: int = 2000
+    steps: int = 5000
     batch: int = 16  # sequences of `context` tokens a step
     muon_learning_rate: float = 7e-3
     adam_learning_rate: float = 4e-3
     weight_decay: float = 0.1
     warmup_steps: int = 100
-    decay_part: float = 0.4  # the last part of the steps, in which the learning rate falls to nothing
+    decay_part: float = 0.4  # the last part of either run of steps, in which the learning rate falls to nothing
     repeat_chance: float = 0.12  # sequences with a repeated passage: they reward induction heads
     guided_from: int = 1062  # steps in which two heads are shown where to look, see guidance_loss
     guided_to: int = 1600
 
 
 def learning_rate_factor(step: int, recipe: Recipe) -> float:
-    """Warm up linearly, stay, then fall linearly to zero (Hägele et al. 2024)."""
-    decay_steps = int(recipe.steps * recipe.decay_part)
-    return min(1.0, (step + 1) / recipe.warmup_steps, (recipe.steps - step) / decay_steps)
+    """Warm up linearly, stay, then fall linearly to zero (Hägele et al. 2024); once more after the model has grown."""
+    grown = step >= recipe.grown_at
+    first, end = (recipe.grown_at, recipe.steps) if grown else (0, min(recipe.grown_at, recipe.steps))
+    decay_steps = int((end - first) * recipe.decay_part)
+    factor = min(1.0, (step - first + 1) / recipe.warmup_steps, (end - step) / decay_steps)
+    return factor * recipe.grown_rate if grown else factor
 
 
 def draw_batch(stream: TokenStream, step: int, recipe: Recipe) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -87,7 +93,16 @@ def draw_batch(stream: TokenStream, step: int, recipe: Recipe) -> tuple[torch.Te
     return torch.from_numpy(rows[:, :-1]), torch.from_numpy(labels[:, 1:]), torch.from_numpy(periods)
 
 
-def build_model(recipe: Recipe) -> GPT2LMHeadModel:
+def set_learning_rates(optimizers: list[torch.optim.Optimizer], step: int, recipe: Recipe) -> None:
+    """Give Muon and AdamW, in this order, the learning rates of a step."""
+    factor = learning_rate_factor(step, recipe)
+    rates = (recipe.muon_learning_rate, recipe.adam_learning_rate)
+    for optimizer, rate in zip(optimizers, rates, strict=True):
+        for group in optimizer.param_groups:
+            group["lr"] = rate * factor
+
+
+def build_model(recipe: Recipe, layers: int) -> GPT2LMHeadModel:
     """Build the untrained model; no dropout, since the corpus is seen only a few times."""
     torch.manual_seed(recipe.seed)
     return GPT2LMHeadModel(
@@ -95,7 +110,7 @@ def build_model(recipe: Recipe) -> GPT2LMHeadModel:
             vocab_size=recipe.vocabulary_size,
             n_positions=recipe.context,
             n_embd=recipe.width,
-            n_layer=recipe.layers,
+            n_layer=layers,
             n_head=recipe.heads,
             resid_pdrop=0.0,
             embd_pdrop=0.0,
@@ -105,6 +120,23 @@ def build_model(recipe: Recipe) -> GPT2LMHeadModel:
             eos_token_id=0,
         )
     )
+
+
+@torch.no_grad()
+def grow(model: GPT2LMHeadModel, recipe: Recipe) -> GPT2LMHeadModel:
+    """Return a deeper model that computes the same: new layers, which add nothing yet, spread between the old ones."""
+    grown = build_model(recipe, recipe.grown_layers)
+    grown.transformer.wte.load_state_dict(model.transformer.wte.state_dict())
+    grown.transformer.wpe.load_state_dict(model.transformer.wpe.state_dict())
+    grown.transformer.ln_f.load_state_dict(model.transformer.ln_f.state_dict())
+    kept = [round(place) for place in np.linspace(0, recipe.grown_layers - 1, len(model.transformer.h))]
+    for at, block in enumerate(grown.transformer.h):
+        if at in kept:
+            block.load_state_dict(model.transformer.h[kept.index(at)].state_dict())
+        else:
+            block.attn.c_proj.weight.zero_()
+            block.mlp.c_proj.weight.zero_()
+    return grown.to(model.device)
 
 
 def build_optimizers(model: GPT2LMHeadModel, recipe: Recipe) -> list[torch.optim.Optimizer]:
@@ -264,33 +296,44 @@ class Checkpoint:
     def load(self) -> dict | None:
         return torch.load(self.path, weights_only=True) if self.path.exists() else None
 
-    def save(self, state: dict) -> None:
+    def save(
+        self, model: GPT2LMHeadModel, optimizers: list[torch.optim.Optimizer], progress: dict[str, object]
+    ) -> None:
+        states = [optimizer.state_dict() for optimizer in optimizers]
+        state = {"model": model.state_dict(), "optimizers": states, **progress}
         half = self.path.with_suffix(".half")
         torch.save(state, half)
         half.replace(self.path)
+
+
+def prepare_tokenizer(folder: Path, split: Split, recipe: Recipe) -> PreTrainedTokenizerFast:
+    """Return the tokenizer that is in `folder`; else train one and write it there."""
+    if folder.exists():
+        return PreTrainedTokenizerFast.from_pretrained(folder)
+    tokenizer = train_tokenizer([text for text, _ in split.train], recipe.vocabulary_size)
+    tokenizer.model_max_length = recipe.context
+    tokenizer.save_pretrained(folder)
+    return tokenizer
 
 
 def train(recipe: Recipe, corpus: Path, folder: Path) -> None:
     """Train, or go on from the checkpoint in `folder`, and write the finished model there."""
     split = split_chapters(read_books(corpus))
     checkpoint = Checkpoint(folder)
-    tokenizer_folder = folder / "tokenizer"
-    if tokenizer_folder.exists():
-        tokenizer = PreTrainedTokenizerFast.from_pretrained(tokenizer_folder)
-    else:
-        tokenizer = train_tokenizer([text for text, _ in split.train], recipe.vocabulary_size)
-        tokenizer.model_max_length = recipe.context
-        tokenizer.save_pretrained(tokenizer_folder)
+    tokenizer = prepare_tokenizer(folder / "tokenizer", split, recipe)
     stream = encode_chapters(tokenizer, split.train)
     print(f"{len(stream.ids):,} training tokens, {len(split.held_out)} held-out chapters")
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = build_model(recipe).to(device)
+    state = checkpoint.load()
+    has_grown = state is not None and state["step"] > recipe.grown_at
+    model = build_model(recipe, recipe.grown_layers if has_grown else recipe.layers).to(device)
     optimizers = build_optimizers(model, recipe)
-    gradients = Gradients(model, piece=recipe.batch if device.type == "cuda" else 2)
+    piece = recipe.batch if device.type == "cuda" else 2
+    gradients = Gradients(model, piece)
     curve: list[dict[str, float]] = []
     first_step, seconds = 0, 0.0
-    if state := checkpoint.load():
+    if state is not None:
         model.load_state_dict(state["model"])
         for optimizer, optimizer_state in zip(optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(optimizer_state)
@@ -298,14 +341,15 @@ def train(recipe: Recipe, corpus: Path, folder: Path) -> None:
 
     stopping = []
     signal.signal(signal.SIGTERM, lambda *_: stopping.append(True))  # save, then end: nothing is lost
-    base_rates = [recipe.muon_learning_rate, recipe.adam_learning_rate]
     started = last_saved = time.monotonic()
     bar = tqdm(range(first_step, recipe.steps), initial=first_step, total=recipe.steps, mininterval=5)
     smooth = None
     for step in bar:
-        for optimizer, rate in zip(optimizers, base_rates, strict=True):
-            for group in optimizer.param_groups:
-                group["lr"] = rate * learning_rate_factor(step, recipe)
+        if step == recipe.grown_at:
+            model = grow(model, recipe)
+            optimizers = build_optimizers(model, recipe)
+            gradients = Gradients(model, piece)
+        set_learning_rates(optimizers, step, recipe)
         batch = [part.to(device) for part in draw_batch(stream, step, recipe)]
         value = gradients(*batch, guided=recipe.guided_from <= step < recipe.guided_to)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -320,16 +364,7 @@ def train(recipe: Recipe, corpus: Path, folder: Path) -> None:
             tqdm.write(f"step {step + 1}: {curve[-1]['held_out_bits']:.4f} bits a character")
         if stopping or time.monotonic() - last_saved > 180 or step + 1 == recipe.steps:
             elapsed = seconds + time.monotonic() - started
-            states = [optimizer.state_dict() for optimizer in optimizers]
-            checkpoint.save(
-                {
-                    "model": model.state_dict(),
-                    "optimizers": states,
-                    "step": step + 1,
-                    "curve": curve,
-                    "seconds": elapsed,
-                }
-            )
+            checkpoint.save(model, optimizers, {"step": step + 1, "curve": curve, "seconds": elapsed})
             last_saved = time.monotonic()
         if stopping:
             return

@@ -30,7 +30,7 @@ MODEL_ORDER = "layer by layer"
 
 @dataclass(frozen=True)
 class AttentionTab:
-    """The components of the tab. `view` holds the name of the view that is open."""
+    """The components of the tab."""
 
     caption: gr.HTML
     overview: gr.HTML
@@ -44,7 +44,6 @@ class AttentionTab:
     mask: MaskPanel
     views: tuple[HeadView, ...]
     view_tabs: gr.Tabs
-    view: gr.State
 
     def outputs(self) -> list[gr.components.Component]:
         return [self.caption, self.overview, self.layer, self.head, self.rows, *self.view_outputs()]
@@ -100,6 +99,7 @@ class AttentionTab:
     def show_view(self, backend: Backend, session: Session, name: str) -> list[object]:
         """Return the values of `view_outputs()`: the view that is open is filled, the others stay as they are."""
         values: list[object] = []
+        name = name or self.views[0].name
         for view in self.views:
             values += view.show(backend, session) if view.name == name else [gr.skip() for _ in view.outputs()]
         return values
@@ -109,7 +109,6 @@ def build_attention() -> AttentionTab:
     """Build the tab's components."""
     head_map, patterns, flow, mask = MapPanel(), PatternsPanel(), FlowPanel(), MaskPanel()
     views: Sequence[HeadView] = (head_map, patterns, InsidePanel(), flow, PositionsPanel(), mask, BertvizPanel())
-    open_view = gr.State(head_map.name)
     with gr.Row(elem_id="attention-row"):
         with gr.Column(scale=5, min_width=320, elem_id="panel-overview"):
             with gr.Row(elem_id="overview-head"):
@@ -147,7 +146,6 @@ def build_attention() -> AttentionTab:
         mask=mask,
         views=tuple(views),
         view_tabs=tabs,
-        view=open_view,
     )
 
 

@@ -1,7 +1,12 @@
 """A session knows which row and which step belong to the selected token; a run is ended only by its visitor."""
 
+import threading
+import time
+from copy import deepcopy
+from dataclasses import replace
+
 from playground.records import Candidate, Step, Token
-from playground.ui.session import Cancellations, Session
+from playground.ui.session import Cancellations, Session, Visit, in_turn
 
 
 def step(index):
@@ -49,3 +54,34 @@ def test_a_finished_run_leaves_nothing_behind():
     runs = Cancellations()
     runs.end("me", runs.begin("me"))
     assert runs._switches == {}
+
+
+def test_a_visitors_events_are_handled_one_after_the_other():
+    """A token is clicked and a view opened before the answer: the view is of the token that was clicked."""
+    visit, begun = Visit(), threading.Event()
+
+    @in_turn
+    def select(*, visit):
+        session = visit.session
+        begun.set()
+        time.sleep(0.05)
+        visit.session = replace(session, selected=5)
+
+    @in_turn
+    def open_view(*, visit):
+        return visit.session.selected
+
+    selecting = threading.Thread(target=select, kwargs={"visit": visit})
+    selecting.start()
+    begun.wait()
+    assert open_view(visit=visit) == 5
+    selecting.join()
+
+
+def test_each_visitor_gets_a_visit_of_their_own():
+    shared = Visit()
+    shared.session = session(3)
+    mine, yours = deepcopy(shared), deepcopy(shared)
+    assert mine is not yours
+    assert mine.lock is not yours.lock
+    assert mine.session == Session()
