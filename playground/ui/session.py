@@ -87,12 +87,12 @@ Result = TypeVar("Result")
 
 
 def in_turn(handler: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Let a handler whose keyword `visit` is a Visit wait until the visitor's earlier ones are done."""
+    """Let a handler that is given a Visit wait until the visitor's earlier ones are done."""
 
     @wraps(handler)  # gradio reads the handler's own names and types
     def waiting(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
-        visit = kwargs["visit"]
-        assert isinstance(visit, Visit)
+        # By name or by place, as gradio sees fit
+        visit = next(given for given in (*args, *kwargs.values()) if isinstance(given, Visit))
         with visit.lock:
             return handler(*args, **kwargs)
 

@@ -68,13 +68,13 @@ def test_a_visitors_events_are_handled_one_after_the_other():
         visit.session = replace(session, selected=5)
 
     @in_turn
-    def open_view(*, visit):
+    def open_view(visit):
         return visit.session.selected
 
     selecting = threading.Thread(target=select, kwargs={"visit": visit})
     selecting.start()
     begun.wait()
-    assert open_view(visit=visit) == 5
+    assert open_view(visit) == 5
     selecting.join()
 
 
