@@ -56,7 +56,8 @@ def capture_attention(
         if not layers:
             raise PlaygroundError(f"{who} has no attention to look at.")
         _check_numbers(loaded, layers.values(), output)
-        log_probs, ranks = _score(output.logits[0], ids) if loaded.spec.kind == "decoder" else (None, None)
+        is_causal = loaded.spec.kind == "decoder" and not _looks_ahead(layers["self"])
+        log_probs, ranks = _score(output.logits[0], ids) if is_causal else (None, None)
     return Capture(layers, log_probs, ranks)
 
 
@@ -164,6 +165,11 @@ def _check_numbers(loaded: LoadedModel, layers: Iterable[Layers], output: Any) -
             f"The attention of {loaded.spec.name} is not a number: its weights are damaged, or {loaded.spec.dtype} "
             "is too narrow for it. Load the weights again, or try --dtype float32."
         )
+
+
+def _looks_ahead(layers: Layers) -> bool:
+    """Whether the first token looks at later ones, as in XLNet and CPM-Ant: then the logits have seen what follows."""
+    return bool(layers.weights(0, queries=slice(0, 1))[..., 1:].any())
 
 
 def _score(logits: torch.Tensor, ids: tuple[int, ...]) -> tuple[list[float], list[int]]:

@@ -119,6 +119,8 @@ def test_weights_and_logits_are_those_of_eager_attention(registry, family):
             if kind == "decoder" or (lm.spec.kind == "decoder" and family not in TWO_WAY):
                 assert np.triu(found, 1).max() == 0.0
         assert widest > 0.02  # far from uniform, or it would not tell much
+    is_scored = attention.scores[1].probability is not None
+    assert is_scored == (lm.spec.kind == "decoder" and family not in TWO_WAY)  # by what came before it alone
     with torch.no_grad(), capture_calls():
         torch.testing.assert_close(lm.loaded.model(**inputs).logits, expected.logits, rtol=0, atol=1e-5)
 
