@@ -248,7 +248,7 @@ class Attention:
         heads, queries = _one("head", head, layers.n_heads), _one("query", query, len(query_tokens))
         with torch.inference_mode():
             scores = compute_scores(call, heads, queries)
-            weights = weights_of(call, scores, heads, queries)[0, 0]  # (key,)
+            weights = weights_of(call, scores.masked, heads, queries)[0, 0]  # (key,)
             keys, values = (per_query_head(states, layers.n_heads)[head].float() for states in (call.key, call.value))
             hidden = scores.masked <= torch.finfo(torch.float32).min / 2
             masked = scores.masked.masked_fill(hidden, -torch.inf)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 
 from playground.attention.layers import CapturedLayers, Layers
-from playground.attention.weights import ALL, Scores, compute_scores, weights_of
+from playground.attention.weights import ALL, compute_scores, weights_of
 from playground.records import PlaygroundError
 
 
@@ -26,7 +26,7 @@ def counterfactual_weights(
             masked = scores.scaled.clone() if mask_off else scores.masked.clone()  # (1, query, key)
             masked[masked <= torch.finfo(torch.float32).min / 2] = -torch.inf
             masked[..., list(hidden)] = -torch.inf
-            weights = weights_of(call, Scores(scores.raw, scores.scaled, masked), heads, ALL)[0]
+            weights = weights_of(call, masked, heads, ALL)[0]
             return weights.masked_fill((masked == -torch.inf).all(dim=-1)[0, :, None], 0.0).cpu()
     if mask_off:
         raise PlaygroundError(

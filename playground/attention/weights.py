@@ -21,37 +21,39 @@ class Scores:
 
 def compute_scores(call: AttentionCall, heads: slice = ALL, queries: slice = ALL) -> Scores:
     """Return the scores of some heads and queries of one attention call."""
-    query = call.query[0, heads, queries].float()  # (head, query, d_head)
-    key = per_query_head(call.key, call.query.shape[1])[heads].float()  # (head, key, d_head)
-    raw = query @ key.transpose(-1, -2)  # (head, query, key)
+    raw = _dot_products(call, heads, queries)
     scaled = raw * call.scaling
     if call.softcap is not None:
         scaled = call.softcap * torch.tanh(scaled / call.softcap)
     if call.position_bias is not None:
         scaled = scaled + _cut(call.position_bias, heads, queries, raw.shape[-1]).float()
-    mask = call.mask
-    if mask is None and call.is_causal:
-        mask = causal_mask(call.query.shape[2], raw.shape[-1], raw.device)[None, None]
-    if mask is None:
-        return Scores(raw, scaled, scaled)
-    return Scores(raw, scaled, scaled + additive(_cut(mask, heads, queries, raw.shape[-1]), torch.float32))
+    mask = _added_mask(call, heads, queries)
+    return Scores(raw, scaled, scaled if mask is None else scaled + mask)
 
 
 def compute_weights(call: AttentionCall, heads: slice = ALL, queries: slice = ALL) -> torch.Tensor:
     """Return the weights of some heads and queries of one attention call  # float32 (head, query, key).
 
-    Rows sum to 1, but for models with attention sinks: what goes to the sink is not among the keys.
+    Rows sum to 1, but for models with attention sinks: what goes to the sink is not among the keys. The stages of
+    compute_scores, in one place of memory: of a whole layer each takes as much as its weights.
     """
-    return weights_of(call, compute_scores(call, heads, queries), heads, queries)
+    scores = _dot_products(call, heads, queries).mul_(call.scaling)
+    if call.softcap is not None:
+        scores.div_(call.softcap).tanh_().mul_(call.softcap)
+    if call.position_bias is not None:
+        scores.add_(_cut(call.position_bias, heads, queries, scores.shape[-1]))
+    if (mask := _added_mask(call, heads, queries)) is not None:
+        scores.add_(mask)
+    return weights_of(call, scores, heads, queries)
 
 
-def weights_of(call: AttentionCall, scores: Scores, heads: slice, queries: slice) -> torch.Tensor:
-    """Return the weights that scores become  # float32 (head, query, key)."""
+def weights_of(call: AttentionCall, masked: torch.Tensor, heads: slice, queries: slice) -> torch.Tensor:
+    """Return the weights that masked scores become  # float32 (head, query, key)."""
     if call.sinks is None:
-        return scores.masked.softmax(dim=-1)
+        return masked.softmax(dim=-1)
     n_heads, n_queries = call.query.shape[1:3]
     sinks = call.sinks.float().reshape(n_heads, -1, 1).expand(-1, n_queries, -1)[heads, queries]  # (head, query, 1)
-    return torch.cat([scores.masked, sinks], dim=-1).softmax(dim=-1)[..., :-1]
+    return torch.cat([masked, sinks], dim=-1).softmax(dim=-1)[..., :-1]
 
 
 def is_plain(call: AttentionCall) -> bool:
@@ -93,6 +95,21 @@ def own_output(call: AttentionCall, head: int, query: int) -> np.ndarray | None:
     if call.output is None or call.output.shape != wanted:
         return None
     return call.output[0, query, head].float().cpu().numpy()
+
+
+def _dot_products(call: AttentionCall, heads: slice, queries: slice) -> torch.Tensor:
+    """Return q . k  # float32 (head, query, key)."""
+    query = call.query[0, heads, queries].float()  # (head, query, d_head)
+    key = per_query_head(call.key, call.query.shape[1])[heads].float()  # (head, key, d_head)
+    return query @ key.transpose(-1, -2)
+
+
+def _added_mask(call: AttentionCall, heads: slice, queries: slice) -> torch.Tensor | None:
+    """Return what is added to the scores where a query may not look  # float32 (head or 1, query or 1, key)."""
+    mask, n_keys = call.mask, call.key.shape[2]
+    if mask is None and call.is_causal:
+        mask = causal_mask(call.query.shape[2], n_keys, call.query.device)[None, None]
+    return None if mask is None else additive(_cut(mask, heads, queries, n_keys), torch.float32)
 
 
 def _cut(mask: torch.Tensor, heads: slice, queries: slice, n_keys: int) -> torch.Tensor:

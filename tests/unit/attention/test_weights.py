@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from playground.attention.interface import AttentionCall
-from playground.attention.weights import compute_weights, is_plain
+from playground.attention.weights import ALL, compute_scores, compute_weights, is_plain, weights_of
 
 
 def a_call(**changes):
@@ -64,6 +64,8 @@ def test_weights_by_hand(call):
     for head in range(4):
         for query in range(5):
             assert weights[head, query].tolist() == pytest.approx(by_hand(call, head, query), abs=1e-6)
+    # In one place of memory, and stage after stage: the same to the last bit
+    assert torch.equal(weights, weights_of(call, compute_scores(call).masked, ALL, ALL))
     part = compute_weights(call, slice(2, 3), slice(1, 4))
     torch.testing.assert_close(part, weights[2:3, 1:4], atol=1e-6, rtol=1e-5)
 
