@@ -68,7 +68,7 @@ def predict_masked(
 def _run(loaded: LoadedModel, ids: tuple[int, ...], mask: Any) -> _Pass:
     input_ids = torch.tensor([ids], device=loaded.model.device)  # (1, token)
     mask = torch.ones_like(input_ids) if mask is None else mask
-    with torch.inference_mode(), capture_calls() as calls:
+    with torch.inference_mode(), capture_calls() as recorder:
         try:
             logits = loaded.model(input_ids=input_ids, attention_mask=mask, use_cache=False).logits[0]
         except (RuntimeError, ValueError, TypeError, IndexError, AttributeError) as error:
@@ -82,7 +82,7 @@ def _run(loaded: LoadedModel, ids: tuple[int, ...], mask: Any) -> _Pass:
             for start in range(0, len(ids) - 1, _SCORED_ROWS)
         ]
         last = logits[-1].float().log_softmax(dim=-1).cpu()
-    return _Pass(torch.cat(losses).cpu() if losses else torch.empty(0), last, list(calls))
+    return _Pass(torch.cat(losses).cpu() if losses else torch.empty(0), last, recorder.calls)
 
 
 def _visible(loaded: LoadedModel, call: AttentionCall, n_tokens: int) -> torch.Tensor:

@@ -69,9 +69,9 @@ def _run_captured(
     output: Any = None
     layers: dict[AttentionKind, Layers] = {}
     if is_installed(loaded.model):
-        with capture_calls() as calls:
+        with capture_calls() as recorder:
             output = run(**inputs)
-        layers = _by_kind(loaded, calls, sizes)
+        layers = _by_kind(loaded, recorder.calls, sizes)
     # Some have attention of their own making in their encoder, and the common one in their decoder
     missing: Sizes = {kind: size for kind, size in sizes.items() if kind not in layers}
     if missing:
@@ -109,7 +109,7 @@ def _by_kind(loaded: LoadedModel, calls: list[AttentionCall], sizes: Sizes) -> d
     """Sort the calls of one forward pass by what attends to what; their order is that of the layers."""
     found: defaultdict[AttentionKind, list[AttentionCall]] = defaultdict(list)
     names = {module: name for name, module in loaded.model.named_modules()}
-    for call in _without_repeats(calls):
+    for call in calls:
         name = names[call.module]
         if "encoder" in sizes:
             found[kind_of(call.module, name)].append(call)
@@ -137,19 +137,6 @@ def _by_kind(loaded: LoadedModel, calls: list[AttentionCall], sizes: Sizes) -> d
 
 def _captured(loaded: LoadedModel, calls: list[AttentionCall], keys: slice = ALL) -> CapturedLayers:
     return CapturedLayers(calls, layer_indices(loaded.model, [call.module for call in calls]), keys)
-
-
-def _without_repeats(calls: list[AttentionCall]) -> list[AttentionCall]:
-    """Leave out calls for a second half of the values with the same queries and keys (DiffLlama)."""
-    return [
-        call
-        for before, call in zip([None, *calls], calls, strict=False)
-        if before is None or call.module is not before.module or not _is_same(call.query, before.query)
-    ]
-
-
-def _is_same(tensor: torch.Tensor, other: torch.Tensor) -> bool:
-    return tensor.data_ptr() == other.data_ptr() and tensor.shape == other.shape
 
 
 def _check_numbers(loaded: LoadedModel, layers: Iterable[Layers], output: Any) -> None:

@@ -6,7 +6,7 @@ layers and heads that are asked for, so memory holds no layer's weights but the 
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -40,8 +40,33 @@ class AttentionCall:
     output: torch.Tensor | None = None  # what the heads passed on  # (1, query, query head, d_value)
 
 
+class CallRecorder:
+    """Keeps the attention calls of a forward pass, or those of some layers.
+
+    `calls`: what was kept, in the order in which it happened
+    `layers`: of each, which of the layers with attention it was, counted from 0 in the order in which they ran
+    """
+
+    def __init__(self, wanted: Collection[int] | None = None) -> None:
+        self.wanted = wanted
+        self.calls: list[AttentionCall] = []
+        self.layers: list[int] = []
+        self.n_layers = 0
+        self._last: tuple[nn.Module, torch.Tensor] | None = None
+
+    def add(self, call: AttentionCall) -> None:
+        """Keep a call, if it is of a wanted layer."""
+        if self._last is not None and call.module is self._last[0] and is_same(call.query, self._last[1]):
+            return  # for a second half of the values with the same queries and keys (DiffLlama)
+        self._last = (call.module, call.query)
+        if self.wanted is None or self.n_layers in self.wanted:
+            self.calls.append(call)
+            self.layers.append(self.n_layers)
+        self.n_layers += 1
+
+
 # A ContextVar, so that a capture in one thread sees nothing of a generation in another
-_calls: ContextVar[list[AttentionCall] | None] = ContextVar("attention_calls", default=None)
+_recorder: ContextVar[CallRecorder | None] = ContextVar("attention_calls", default=None)
 
 
 def install(model: Any) -> bool:
@@ -64,14 +89,14 @@ def configs_of(model: Any) -> list[Any]:
 
 
 @contextmanager
-def capture_calls() -> Iterator[list[AttentionCall]]:
-    """Gather the attention calls of the forward passes in this context, in the order in which they happen."""
-    calls: list[AttentionCall] = []
-    token = _calls.set(calls)
+def capture_calls(wanted: Collection[int] | None = None) -> Iterator[CallRecorder]:
+    """Keep the attention calls of the forward pass in this context, or of its `wanted` layers with attention."""
+    recorder = CallRecorder(wanted)
+    token = _recorder.set(recorder)
     try:
-        yield calls
+        yield recorder
     finally:
-        _calls.reset(token)
+        _recorder.reset(token)
 
 
 def attend(
@@ -87,9 +112,9 @@ def attend(
     is_eager = any(kwargs.get(name) is not None for name in ("softcap", "s_aux", "sinks"))
     function = _attend_eagerly if is_eager else sdpa_attention_forward
     output, weights = function(module, query, key, value, attention_mask, **kwargs)
-    if (calls := _calls.get()) is not None:
+    if (recorder := _recorder.get()) is not None:
         call = _keep(module, query, key, value, attention_mask, kwargs)
-        calls.append(replace(call, output=output.detach()))
+        recorder.add(replace(call, output=output.detach()))
     return output, weights
 
 
@@ -103,10 +128,15 @@ def attend_eager(
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
     """The same, for models that cannot use sdpa."""
     output, weights = _attend_eagerly(module, query, key, value, attention_mask, **kwargs)
-    if (calls := _calls.get()) is not None:
+    if (recorder := _recorder.get()) is not None:
         call = _keep(module, query, key, value, attention_mask, kwargs)
-        calls.append(replace(call, output=output.detach()))
+        recorder.add(replace(call, output=output.detach()))
     return output, weights
+
+
+def is_same(tensor: torch.Tensor, other: torch.Tensor) -> bool:
+    """Return whether both are the same numbers in the same place of memory."""
+    return tensor.data_ptr() == other.data_ptr() and tensor.shape == other.shape
 
 
 def eager_weights(call: AttentionCall, queries: slice) -> torch.Tensor:
