@@ -1,6 +1,8 @@
 """What a capture refuses, and what holds for all attention."""
 
 import copy
+import inspect
+from itertools import product
 
 import numpy as np
 import pytest
@@ -11,6 +13,8 @@ from transformers import BigBirdConfig, BigBirdForMaskedLM, LongT5Config, LongT5
 
 import playground
 from playground.attention.budget import estimator
+from playground.attention.interface import capture_calls
+from playground.attention.weights import compute_weights
 from playground.records import PlaygroundError
 from tests.models import checkpoints
 from tests.models.checkpoints import CONTEXT, VOCABULARY
@@ -18,6 +22,7 @@ from tests.models.checkpoints import CONTEXT, VOCABULARY
 TEXT = "Once upon a time there was a little girl."
 FAMILIES = ["gpt2", "llama", "gemma2", "gpt_oss", "gptj", "falcon", "bert"]
 IDS = st.lists(st.integers(5, VOCABULARY - 1), min_size=1, max_size=CONTEXT).map(tuple)
+PADDED = tuple(range(20, 31))
 
 
 def wrapped(family, change):
@@ -110,6 +115,34 @@ def test_what_comes_after_changes_nothing_before(tiny, ids, data):
         lm = tiny(family).lm
         whole, first = lm.attention(ids).weights(1), lm.attention(ids[:n_first]).weights(1)
         np.testing.assert_allclose(whole[:, :n_first, :n_first], first, rtol=0, atol=1e-5)
+
+
+# Of BART on the right only: it has no way to be told that its learned positions begin behind the padding
+@pytest.mark.parametrize(
+    ("family", "side"),
+    [*product(["gpt2", "llama", "gemma2", "gpt_oss", "bert", "t5"], ["left", "right"]), ("bart", "right")],
+)
+def test_padding_changes_nothing(tiny, family, side):
+    """A text beside a longer one in a batch has the weights that it has alone, and nothing looks at the padding."""
+    lm = tiny(family).lm
+    n_tokens, n_padding = len(PADDED), 3
+    attention = lm.attention(PADDED)
+    kind = attention.kinds[0]
+    real = slice(n_padding, None) if side == "left" else slice(n_tokens)
+    ids, mask = torch.zeros(2, 1, n_tokens + n_padding, dtype=torch.long)
+    ids[:, real], mask[:, real] = torch.tensor(PADDED), 1
+    inputs = {"input_ids": ids, "attention_mask": mask}
+    run = lm.loaded.model.get_encoder() if kind == "encoder" else lm.loaded.model
+    if "position_ids" in inspect.signature(run.forward).parameters:
+        inputs["position_ids"] = (mask.cumsum(-1) - 1).clamp(min=0)
+    with torch.inference_mode(), capture_calls() as recorder:
+        run(**inputs)
+    for layer, call in enumerate(recorder.calls):
+        weights = compute_weights(call)[:, real]  # (head, query, key)
+        torch.testing.assert_close(
+            weights[..., real], torch.from_numpy(attention.weights(layer, kind=kind)), rtol=0, atol=1e-6
+        )
+        assert weights[..., mask[0] == 0].max() == 0.0
 
 
 @settings(max_examples=10, deadline=None)
