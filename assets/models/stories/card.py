@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from corpus import HOLD_OUT_EVERY, SIMPLE_AUTHORS, Book, read_books, split_chapters
-from train import HERE, bits_per_character
+from train import HERE, INDUCTION_HEAD, PREVIOUS_HEAD, bits_per_character, kept_places
 from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
 SAMPLE_SEEDS = range(1, 11)
 SAMPLE_PROMPT = "Once upon a time"
 SHIPPED = ("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "*.safetensors*")
+GUIDED = (PREVIOUS_HEAD[0], INDUCTION_HEAD[0])
 ATTRIBUTION = ("SOURCES.tsv", "ATTRIBUTION-asp.txt", "ATTRIBUTION-pb.txt")
 
 
@@ -170,7 +171,12 @@ def write_card(
     )
     values = {
         "PARAMETERS": f"{sum(p.numel() for p in model.parameters()) / 1e6:.1f}",
-        "LAYERS": recipe["layers"],
+        "LAYERS": model.config.n_layer,
+        "GUIDED_LAYERS": " and ".join(str(kept_places(recipe["layers"], model.config.n_layer)[at]) for at in GUIDED),
+        "FIRST_LAYERS": recipe["layers"],
+        "GROWN_AT": f"{recipe['grown_at']:,}",
+        "GROWN_STEPS": f"{recipe['steps'] - recipe['grown_at']:,}",
+        "GROWN_RATE": f"{100 * recipe['grown_rate']:.0f}",
         "HEADS": recipe["heads"],
         "WIDTH": recipe["width"],
         "VOCABULARY": f"{recipe['vocabulary_size']:,}",

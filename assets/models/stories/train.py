@@ -122,6 +122,11 @@ def build_model(recipe: Recipe, layers: int) -> GPT2LMHeadModel:
     )
 
 
+def kept_places(n_layers: int, n_grown: int) -> list[int]:
+    """Return which layers of the grown model the layers of the first one become."""
+    return [round(place) for place in np.linspace(0, n_grown - 1, n_layers)]
+
+
 @torch.no_grad()
 def grow(model: GPT2LMHeadModel, recipe: Recipe) -> GPT2LMHeadModel:
     """Return a deeper model that computes the same: new layers, which add nothing yet, spread between the old ones."""
@@ -129,7 +134,7 @@ def grow(model: GPT2LMHeadModel, recipe: Recipe) -> GPT2LMHeadModel:
     grown.transformer.wte.load_state_dict(model.transformer.wte.state_dict())
     grown.transformer.wpe.load_state_dict(model.transformer.wpe.state_dict())
     grown.transformer.ln_f.load_state_dict(model.transformer.ln_f.state_dict())
-    kept = [round(place) for place in np.linspace(0, recipe.grown_layers - 1, len(model.transformer.h))]
+    kept = kept_places(len(model.transformer.h), recipe.grown_layers)
     for at, block in enumerate(grown.transformer.h):
         if at in kept:
             block.load_state_dict(model.transformer.h[kept.index(at)].state_dict())
