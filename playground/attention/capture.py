@@ -29,7 +29,8 @@ class Capture:
     """The attention of every kind that the model has, and what scores need of the logits."""
 
     layers: dict[AttentionKind, Layers]
-    log_probs: list[float] | None  # of each token after the first, given those before it; None if it has none such
+    # Of each token after the first, given those before it (of an encoder-decoder: of the target); else None
+    log_probs: list[float] | None
     ranks: list[int] | None
 
 
@@ -38,33 +39,36 @@ def capture_attention(
     ids: tuple[int, ...],
     target_ids: tuple[int, ...] | None = None,
     max_bytes: int = DEFAULT_MAX_BYTES,
+    type_ids: tuple[int, ...] = (),
 ) -> Capture:
     """Run the model once over `ids` (and `target_ids`, the decoder's input) and keep its attention.
 
-    An encoder-decoder without a target runs its encoder only. Raises PlaygroundError where there is no attention,
-    where the capture would take more than `max_bytes`, where the model cannot read the text (some need a sound with
-    it), and where what it computes is not a number.
+    type_ids: the sentence of each token, for models that are told. An encoder-decoder without a target runs its
+    encoder only. Raises PlaygroundError where there is no attention, where the capture would take more than
+    `max_bytes`, where the model cannot read the text (some need a sound with it), and where what it computes is not
+    a number.
     """
     check_budget(loaded, len(ids), len(target_ids or ()), max_bytes)
     who = f"{loaded.spec.name} ({loaded.spec.architecture})"
     with torch.inference_mode():
         try:
-            output, layers = _run_captured(loaded, ids, target_ids)
+            output, layers = _run_captured(loaded, ids, target_ids, type_ids)
         except (RuntimeError, ValueError, TypeError, LookupError) as error:  # each family fails in its own way
             said = " ".join(str(error).split())[:200]
             raise PlaygroundError(f"{who} cannot read a text of {len(ids)} tokens as it is: {said}") from error
         if not layers:
             raise PlaygroundError(f"{who} has no attention to look at.")
         _check_numbers(loaded, layers.values(), output)
-        is_causal = loaded.spec.kind == "decoder" and not _looks_ahead(layers["self"])
-        log_probs, ranks = _score(output.logits[0], ids) if is_causal else (None, None)
+        predicted = {"decoder": ids, "encoder-decoder": target_ids}.get(loaded.spec.kind)
+        is_causal = predicted is not None and not ("self" in layers and _looks_ahead(layers["self"]))
+        log_probs, ranks = _score(output.logits[0], predicted) if predicted and is_causal else (None, None)
     return Capture(layers, log_probs, ranks)
 
 
 def _run_captured(
-    loaded: LoadedModel, ids: tuple[int, ...], target_ids: tuple[int, ...] | None
+    loaded: LoadedModel, ids: tuple[int, ...], target_ids: tuple[int, ...] | None, type_ids: tuple[int, ...]
 ) -> tuple[Any, dict[AttentionKind, Layers]]:
-    run, inputs = _prepare(loaded, ids, target_ids)
+    run, inputs = _prepare(loaded, ids, target_ids, type_ids)
     sizes = _sizes(loaded, len(ids), None if target_ids is None else len(target_ids))
     output: Any = None
     layers: dict[AttentionKind, Layers] = {}
@@ -82,12 +86,14 @@ def _run_captured(
 
 
 def _prepare(
-    loaded: LoadedModel, ids: tuple[int, ...], target_ids: tuple[int, ...] | None
+    loaded: LoadedModel, ids: tuple[int, ...], target_ids: tuple[int, ...] | None, type_ids: tuple[int, ...]
 ) -> tuple[Any, dict[str, Any]]:
     """Return what to call, and with what."""
     model = loaded.model
     inputs: dict[str, Any] = {"input_ids": torch.tensor([ids], device=model.device)}  # (1, token)
     inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
+    if type_ids:
+        inputs["token_type_ids"] = torch.tensor([type_ids], device=model.device)
     if loaded.spec.kind == "encoder-decoder" and target_ids is None:
         return model.get_encoder(), inputs
     if target_ids is not None:

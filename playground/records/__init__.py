@@ -18,6 +18,7 @@ from playground.records.generation import (
 )
 from playground.records.maps import (
     AttentionKind,
+    AttentionShape,
     AttentionSummary,
     HeadMap,
     HeadRows,
@@ -31,11 +32,13 @@ from playground.records.patterns import HeadPatterns, PatternName, PatternScore,
 from playground.records.positions import PositionalSignal, PositionKind, RotaryAngles, ShuffleComparison, ShuffledMap
 from playground.records.query_key import QueryKeyRow
 from playground.records.spec import ModelKind, ModelSpec
+from playground.records.texts import ReadText, TextIds
 from playground.records.tokens import Token, TokenScore
 from playground.records.words import Word, WordMap
 
 __all__ = [
     "AttentionKind",
+    "AttentionShape",
     "AttentionSummary",
     "BeamNode",
     "BeamProgress",
@@ -65,11 +68,13 @@ __all__ = [
     "PositionKind",
     "PositionalSignal",
     "QueryKeyRow",
+    "ReadText",
     "RotaryAngles",
     "ShuffleComparison",
     "ShuffledMap",
     "Step",
     "Strategy",
+    "TextIds",
     "Token",
     "TokenFlow",
     "TokenScore",
