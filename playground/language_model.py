@@ -7,7 +7,7 @@ from typing import Any
 from playground.analysis.masked_prediction import predict_masked
 from playground.analysis.positions import read_positions
 from playground.analysis.repeated import repeated_ids
-from playground.attention.attention import Attention, check_places
+from playground.attention.attention import Attention, check_place, check_places
 from playground.attention.budget import DEFAULT_MAX_BYTES
 from playground.attention.capture import capture_attention
 from playground.attention.interface import install
@@ -83,13 +83,17 @@ class LanguageModel:
         target: str | tuple[int, ...] | list[int] | None = None,
         pair: str | None = None,
         *,
+        layers: Sequence[int] | None = None,
         max_bytes: int = DEFAULT_MAX_BYTES,
     ) -> Attention:
         """Run the model once over a text, ids, or what it generated, and return where every head looked.
 
         An encoder-decoder takes what it wrote as `target`; its decoder then reads the start token and all of it.
         Without a target there is the encoder's attention only. An encoder takes a second sentence as `pair`, which
-        its tokenizer joins with the first. Raises PlaygroundError, with the numbers, where a text is longer than
+        its tokenizer joins with the first.
+
+        layers: keep these only, counted from 0 over those with attention, to take less memory; `weights(0)` is then
+        that of the first of them. Raises PlaygroundError, with the numbers, where a text is longer than
         the context, or its attention would take more memory than `max_bytes`.
         """
         read = self._read(text, target, pair)
@@ -97,9 +101,18 @@ class LanguageModel:
         check_context(self.loaded, len(read.target_tokens), what="target")
         # A decoder that has read its start token alone has written nothing
         target_ids = tuple(token.id for token in read.target_tokens) if len(read.target_tokens) > 1 else None
-        capture = capture_attention(self.loaded, read.ids.ids, target_ids, max_bytes, read.type_ids)
+        chosen = None if layers is None else self._chosen(layers)
+        capture = capture_attention(self.loaded, read.ids.ids, target_ids, max_bytes, read.type_ids, chosen)
         target_tokens = read.target_tokens if target_ids else ()
         return Attention(capture, read.tokens, target_tokens, self.loaded.model, read.second_at)
+
+    def _chosen(self, layers: Sequence[int]) -> tuple[int, ...]:
+        if self.spec.kind == "encoder-decoder":
+            raise PlaygroundError("Layers are chosen in a model whose attention is of one kind, not here.")
+        chosen = tuple(sorted(check_place("layer", layer, self.spec.n_layers) for layer in set(layers)))
+        if not chosen:
+            raise PlaygroundError("Choose at least one layer, or none to keep all.")
+        return chosen
 
     def score(self, text: str | TextIds | tuple[int, ...] | list[int]) -> tuple[TokenScore, ...]:
         """Return the probability and rank that the model gave each token, from all before it.

@@ -9,7 +9,7 @@ import playground
 from playground.backends.local import LocalBackend
 from playground.models.catalogue import resolve
 from tests import chromium
-from tests.benchmarks import attention, machine, page, rates, start, table
+from tests.benchmarks import attention, capture, machine, page, rates, start, table
 from tests.benchmarks.decoding import Bare
 from tests.benchmarks.measurement import Measurement
 from tests.server import running_app
@@ -72,6 +72,8 @@ def main() -> None:
     tell("drawing attention …")
     for n in N_TOKENS:
         measured += attention.measure(backend, model, n)
+    tell("capturing …")
+    measured += capture.measure()
     finished = table.markdown(where, measured)
     print(finished)
     if arguments.write:
