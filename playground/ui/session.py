@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from playground.records import FlowMethod, GenerationRecord, MapValues, MapView, PatternName, Step, Token
+from playground.records import BeamTree, FlowMethod, GenerationRecord, MapValues, MapView, PatternName, Step, Token
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class Session:
     flow_method: FlowMethod = "rollout"
     mask_off: bool = False  # counterfactual: every token sees all others
     hidden: tuple[int, ...] = ()  # counterfactual: tokens that no other sees
+    run: GenerationRecord | None = None  # that wrote the text
+    branch: int | None = None  # the selected hypothesis of a beam search, where it is not on the winner's path
 
     @property
     def layer_number(self) -> int:
@@ -57,11 +59,25 @@ class Session:
         at = self.selected - self.n_prompt
         return self.steps[at] if 0 <= at < len(self.steps) else None
 
+    @property
+    def beam_tree(self) -> BeamTree | None:
+        """The tree of the run, where it was a beam search."""
+        return self.run.beam_tree if self.run else None
+
 
 def session_of(record: GenerationRecord, before: Session) -> Session:
     """Return the session that shows a finished run, its last token selected, all else as it was before."""
     ids = record.ids
-    return replace(before, model=record.model, ids=ids, tokens=record.tokens, steps=record.steps, selected=len(ids) - 1)
+    return replace(
+        before,
+        model=record.model,
+        ids=ids,
+        tokens=record.tokens,
+        steps=record.steps,
+        selected=len(ids) - 1,
+        run=record,
+        branch=None,
+    )
 
 
 class Visit:
