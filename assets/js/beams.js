@@ -1,10 +1,11 @@
 // A beam search as a tree: a column a step, in each the continuations that the search looked at, best first. The value
-// is JSON (playground/views/beam_tree.py), `selected` the id of a node. Only the columns that are near what is seen are
-// drawn, so that a long search scrolls as easily as a short one.
+// is JSON (playground/views/beam_tree.py), `selected` the id of a node. Only the columns that are seen, and a few beside
+// them, are there: the browser paints everything anew for every step of scrolling.
 const { hideTip, showTip } = window.playground;
 const STATES = ["running", "pruned", "finished"];
 const SVG = "http://www.w3.org/2000/svg";
-const COLUMN = 126, ROW = 44, WIDTH = 98, HEIGHT = 36, TOP = 26, LEFT = 128, MARGIN = 12;
+const COLUMN = 126, ROW = 44, WIDTH = 98, HEIGHT = 36, TOP = 26, LEFT = 128;
+const CHUNK = 4; // columns that come and go together
 
 const empty = element.querySelector(".chart-empty");
 const body = element.querySelector(".beams-body");
@@ -87,17 +88,16 @@ const drawStep = (step) => {
   return make("g", { "data-step": step }, head, ...of.map(drawEdge), ...of.map(drawNode));
 };
 
-// Draw the columns near what is seen, drop the others.
 const fill = () => {
   if (!svg || !scroll.clientWidth) return;
-  const first = Math.floor((scroll.scrollLeft - LEFT) / COLUMN) - MARGIN;
-  const last = Math.ceil((scroll.scrollLeft + scroll.clientWidth) / COLUMN) + MARGIN;
+  const first = (scroll.scrollLeft - LEFT) / COLUMN - 1, last = (scroll.scrollLeft + scroll.clientWidth - LEFT) / COLUMN + 1;
+  const begin = Math.max(0, CHUNK * Math.floor(first / CHUNK)), end = Math.min(shown, CHUNK * Math.ceil(last / CHUNK));
   for (const [step, group] of drawn)
-    if (step < first || step > last || step >= shown) {
+    if (step < begin || step >= end) {
       group.remove();
       drawn.delete(step);
     }
-  for (let step = Math.max(0, first); step <= Math.min(last, shown - 1); step += 1)
+  for (let step = begin; step < end; step += 1)
     if (!drawn.has(step)) {
       drawn.set(step, svg.appendChild(drawStep(step)));
       mark(drawn.get(step));
