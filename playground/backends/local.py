@@ -3,9 +3,11 @@
 import os
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import torch
 
+from playground.analysis.beam_and_greedy import compare_with_greedy
 from playground.analysis.shuffle import compare_shuffled, in_order, map_shuffled, shuffled_order
 from playground.attention.attention import Attention
 from playground.backends.cache import DEFAULT_BYTES, AttentionCache
@@ -19,7 +21,9 @@ from playground.records import (
     CounterfactualMap,
     FlowMethod,
     GenerationEvent,
+    GenerationRecord,
     GenerationSettings,
+    GreedyComparison,
     HeadMap,
     HeadPatterns,
     HeadRows,
@@ -195,6 +199,12 @@ class LocalBackend:
         """Return one head's weights in the text and, token for token, in the shuffled one."""
         attention, other, order = self._shuffled(model, text, seed)
         return map_shuffled(attention, other, order, layer, head, attention.kinds[0])
+
+    def greedy_beside(self, beam: GenerationRecord, cancel: threading.Event) -> GreedyComparison:
+        """Decode greedily what a beam search was made from, with its settings, and compare the two."""
+        settings = replace(beam.settings, strategy="greedy")
+        run = DecodingRun(self._pool.get(beam.model).loaded, beam.prompt, settings, cancel)
+        return compare_with_greedy(beam, run.complete())
 
     def _shuffled(self, model: str, text: TextIds, seed: int) -> tuple[Attention, Attention, tuple[int, ...]]:
         """Return the attention of a text, of the same text shuffled, and the order of its tokens there."""

@@ -1,13 +1,11 @@
 """Frozen values that cross every border of the project: NumPy arrays and plain Python, nothing else."""
 
+from playground.records.beam_fates import describe_fate
+from playground.records.beams import BeamNode, BeamProgress, BeamState, BeamTree
 from playground.records.counterfactual import CounterfactualMap, MaskedPrediction
 from playground.records.errors import PlaygroundError
 from playground.records.flow import FlowMethod, TokenFlow
 from playground.records.generation import (
-    BeamNode,
-    BeamProgress,
-    BeamState,
-    BeamTree,
     Candidate,
     FinishReason,
     GenerationEvent,
@@ -16,6 +14,7 @@ from playground.records.generation import (
     Step,
     Strategy,
 )
+from playground.records.greedy_comparison import GreedyComparison
 from playground.records.maps import (
     AttentionKind,
     AttentionShape,
@@ -51,6 +50,7 @@ __all__ = [
     "GenerationEvent",
     "GenerationRecord",
     "GenerationSettings",
+    "GreedyComparison",
     "HeadMap",
     "HeadPatterns",
     "HeadRows",
@@ -81,5 +81,6 @@ __all__ = [
     "Word",
     "WordMap",
     "describe",
+    "describe_fate",
     "fitting",
 ]

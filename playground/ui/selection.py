@@ -14,6 +14,7 @@ from playground.ui.head_views.save import make_file
 from playground.ui.session import Session, Visit, in_turn
 from playground.ui.status import AT_ONCE, says_errors
 from playground.ui.tabs.attention import AttentionTab, show_tint
+from playground.ui.tabs.beams import BeamsTab
 from playground.ui.tabs.choices import ChoicesTab, show_choices
 from playground.ui.text_panel import TextPanel
 
@@ -22,7 +23,14 @@ class Selection:
     """Joins what can be selected to everything that shows it."""
 
     def __init__(
-        self, backend: Backend, visit: gr.State, panel: TextPanel, attention: AttentionTab, choices: ChoicesTab
+        self,
+        backend: Backend,
+        visit: gr.State,
+        panel: TextPanel,
+        attention: AttentionTab,
+        choices: ChoicesTab,
+        *,
+        beams: BeamsTab,
     ) -> None:
         self.backend = backend
         self.visit = visit
@@ -30,11 +38,17 @@ class Selection:
         self.status = panel.status
         self.attention = attention
         self.choices = choices
+        self.beams = beams
+
+    def followers(self) -> list[gr.components.Component | gr.State]:
+        """Return what `follow` fills."""
+        tabs = [*self.attention.outputs(), *self.choices.outputs(), *self.beams.outputs()]
+        return [self.visit, self.tokens, self.status, *tabs]
 
     def wire(self) -> None:
         """A token, a tile, a row, a layer or a head is selected anywhere: everything follows."""
         attention = self.attention
-        followers = [self.visit, self.tokens, self.status, *attention.outputs(), *self.choices.outputs()]
+        followers = self.followers()
 
         def follow(trigger: Callable[..., Any], handler: Callable[..., Any], **more: Any) -> None:
             trigger(handler, inputs_kwargs={"visit": self.visit, **more}, outputs=followers, **AT_ONCE)
@@ -72,10 +86,13 @@ class Selection:
         if not session.ids:
             visit.session = session
             return {self.visit: visit}
+        if moved:
+            session = replace(session, branch=None)
         attention = self.attention
         values = attention.show_selection(self.backend, session, visit.view, moved=moved)
         shown = dict(zip(attention.outputs(), values, strict=True))
         shown |= dict(zip(self.choices.outputs(), show_choices(session), strict=True))
+        shown |= dict(zip(self.beams.outputs(), self.beams.show_selection(session), strict=True))
         chips = gr.HTML(selected=session.selected, tint=show_tint(self.backend, session))
         visit.session = session
         return {self.visit: visit, self.tokens: chips, **shown}

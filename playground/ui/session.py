@@ -12,6 +12,7 @@ from typing import ParamSpec, TypeVar
 from playground.records import (
     AttentionKind,
     AttentionShape,
+    BeamTree,
     FlowMethod,
     GenerationRecord,
     MapValues,
@@ -50,6 +51,8 @@ class Session:
     flow_method: FlowMethod = "rollout"
     mask_off: bool = False  # counterfactual: every token sees all others
     hidden: tuple[int, ...] = ()  # counterfactual: tokens that no other sees
+    run: GenerationRecord | None = None  # that wrote the text
+    branch: int | None = None  # the selected hypothesis of a beam search, where it is not on the winner's path
 
     @property
     def text(self) -> TextIds:
@@ -135,6 +138,11 @@ class Session:
         at = self.selected - self.n_prompt
         return self.steps[at] if 0 <= at < len(self.steps) else None
 
+    @property
+    def beam_tree(self) -> BeamTree | None:
+        """The tree of the run, where it was a beam search."""
+        return self.run.beam_tree if self.run else None
+
 
 def session_of(record: GenerationRecord, read: ReadText, kind: ModelKind, before: Session) -> Session:
     """Return the session that shows a finished run, its last token selected, all else as it was before.
@@ -143,13 +151,13 @@ def session_of(record: GenerationRecord, read: ReadText, kind: ModelKind, before
     """
     target = (*read.target_tokens, *(step.token for step in record.steps))
     tokens = (*record.prompt_tokens, *target)
-    session = replace(before, model=record.model, model_kind=kind, steps=record.steps)
+    session = replace(before, model=record.model, model_kind=kind, steps=record.steps, run=record, branch=None)
     return _with_text(session, tokens, len(target) if kind == "encoder-decoder" else 0)
 
 
 def session_of_text(model: str, read: ReadText, kind: ModelKind, before: Session) -> Session:
     """Return the session that shows a text that was given, its last token selected, all else as it was before."""
-    session = replace(before, model=model, model_kind=kind, steps=(), hidden=())
+    session = replace(before, model=model, model_kind=kind, steps=(), hidden=(), run=None, branch=None)
     tokens = (*read.tokens, *read.target_tokens)
     return _with_text(session, tokens, len(read.target_tokens), read.type_ids, read.second_at)
 

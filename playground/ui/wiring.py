@@ -8,6 +8,7 @@ import gradio as gr
 
 from playground.backends.protocol import Backend
 from playground.records import BeamProgress, GenerationRecord, GenerationSettings, PlaygroundError, Step
+from playground.ui.beam_search import BeamSearch
 from playground.ui.controls.decoding import DecodingControls
 from playground.ui.selection import Selection
 from playground.ui.session import (
@@ -21,6 +22,7 @@ from playground.ui.session import (
 )
 from playground.ui.status import AT_ONCE, PRIVATE, describe_run, says_errors, status_line
 from playground.ui.tabs.attention import AttentionTab, show_tint
+from playground.ui.tabs.beams import BeamsTab
 from playground.ui.tabs.choices import ChoicesTab, show_choices
 from playground.ui.text_panel import TextPanel
 from playground.views.tokens import prompt_lines, scored_lines, step_lines
@@ -39,6 +41,8 @@ class Wiring:
         decoding: DecodingControls,
         attention: AttentionTab,
         choices: ChoicesTab,
+        *,
+        beams: BeamsTab,
     ) -> None:
         self.backend = backend
         self.visit = visit
@@ -47,13 +51,16 @@ class Wiring:
         self.decoding = decoding
         self.attention = attention
         self.choices = choices
+        self.beams = beams
         self.cancellations = Cancellations()
 
     def wire(self, page: gr.Blocks) -> None:
         """Attach every handler."""
         panel = self.panel
-        self.wire_generation()
-        Selection(self.backend, self.visit, panel, self.attention, self.choices).wire()
+        shown = self.wire_generation()
+        selection = Selection(self.backend, self.visit, panel, self.attention, self.choices, beams=self.beams)
+        selection.wire()
+        BeamSearch(self.backend, self.visit, panel, self.beams, selection).wire(page, shown)
         panel.stop.click(self.on_stop, **AT_ONCE)
         page.unload(self.on_stop)  # a closed tab leaves no run behind
         page.fns[max(page.fns)].api_visibility = "private"  # unload() has no argument for it
@@ -67,9 +74,10 @@ class Wiring:
             **AT_ONCE,
         )
 
-    def wire_generation(self) -> None:
-        """Generate and Analyse, each followed by the instruments."""
-        panel, instruments = self.panel, [*self.attention.outputs(), *self.choices.outputs()]
+    def wire_generation(self) -> Any:
+        """Generate and Analyse, each followed by the instruments; return the event when a generated text is shown."""
+        panel = self.panel
+        instruments = [*self.attention.outputs(), *self.choices.outputs(), *self.beams.outputs()]
         inputs = {"prompt": panel.prompt, "model": panel.model, "visit": self.visit}
         outputs = [panel.tokens, panel.status, panel.generate, panel.stop, self.visit]
         generated = gr.on(
@@ -90,13 +98,16 @@ class Wiring:
             concurrency_id="models",
             **PRIVATE,
         )
-        for event in (generated, analysed):
+        shown = [
             event.success(
                 self.on_text,
                 inputs_kwargs={"visit": self.visit},
                 outputs=[self.visit, panel.tokens, panel.status, *instruments],
                 **PRIVATE,
             )
+            for event in (generated, analysed)
+        ]
+        return shown[0]
 
     def on_generate(
         self, request: gr.Request, prompt: str, model: str, visit: Visit, **settings: Any
@@ -173,6 +184,7 @@ class Wiring:
         values = self.attention.show_text(self.backend, session, visit.view)
         shown = dict(zip(self.attention.outputs(), values, strict=True))
         shown |= dict(zip(self.choices.outputs(), show_choices(session), strict=True))
+        shown |= dict(zip(self.beams.outputs(), self.beams.show_text(session), strict=True))
         lines = scored_lines(scores, session.tokens) + step_lines(session.steps)
         chips = gr.HTML(value=lines, selected=session.selected, tint=show_tint(self.backend, session))
         return {self.visit: visit, self.panel.tokens: chips, **shown}
