@@ -73,6 +73,7 @@ class BeamRecorder(StoppingCriteria):
 
     def __call__(self, input_ids: Any, scores: Any, **kwargs: Any) -> Any:
         """Take in the best continuations  # (continuation, length); return which of them are to end."""
+        self._report(input_ids)
         self._is_cancelled = self._cancel.is_set()  # once: the tree must say what the search is told
         self._record(input_ids)
         return torch.tensor(
@@ -155,7 +156,6 @@ class BeamRecorder(StoppingCriteria):
             self._nodes.append(
                 _Node(parent, step, log_prob, score, state, distributions[row], choice, ended=ended[place])
             )
-        self._report(step, continuations)
 
     def _ended(self, continuations: torch.Tensor) -> list[bool]:
         """Return which continuations are complete: by length, an end-of-text, a stop string, or since it is to stop."""
@@ -166,10 +166,10 @@ class BeamRecorder(StoppingCriteria):
     def _generated(self, sequences: torch.Tensor) -> list[list[int]]:
         return sequences[:, self._n_given :].tolist()
 
-    def _report(self, step: int, continuations: torch.Tensor) -> None:
+    def _report(self, continuations: torch.Tensor) -> None:
         ids = continuations[0, self._n_given :].tolist()
         labels = tuple(self._codec.candidate_text(id)[1] for id in ids)
-        self._emit(BeamProgress(step=step + 1, text=self._codec.decode(ids), token_labels=labels))
+        self._emit(BeamProgress(step=len(ids), text=self._codec.decode(ids), token_labels=labels))
 
 
 def chain_tree(steps: list[Step], settings: GenerationSettings) -> BeamTree:
