@@ -3,9 +3,9 @@
 import pytest
 
 from playground.records import Candidate, GenerationRecord, GenerationSettings, Step, Token
+from playground.ui.room import one_text_line
 from playground.ui.selection import place_in
 from playground.ui.status import describe_run, status_line
-from playground.ui.wiring import room_line
 
 
 class Event:
@@ -38,11 +38,11 @@ def test_an_event_without_an_index_is_the_first():
 
 
 def test_room_says_what_fits_before_anything_is_cut():
-    assert "4 + 64 of 512" in room_line(4, 64, 512)
-    assert "stop after 12." in room_line(500, 64, 512)
-    assert "shorten it by at least 1." in room_line(512, 64, 512)
-    assert "shorten it by at least 9." in room_line(520, 1, 512)
-    assert "9 tokens" in room_line(9, 64, None)
+    assert "4 + 64 of 512" in one_text_line(4, 64, 512)
+    assert "stop after 12." in one_text_line(500, 64, 512)
+    assert "shorten it by at least 1." in one_text_line(512, 64, 512)
+    assert "shorten it by at least 9." in one_text_line(520, 1, 512)
+    assert "9 tokens" in one_text_line(9, 64, None)
 
 
 def test_a_status_is_escaped_and_errors_are_announced():
