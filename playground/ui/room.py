@@ -58,7 +58,9 @@ def two_texts_line(n_source: int, n_new: int, context: int | None) -> str:
             "error",
         )
     if n_new > context - 1:
-        return status_line(f"{n_source} of {context} tokens; the model will stop after {context - 1} new ones.", "busy")
+        return status_line(
+            f"{n_source} of {context} tokens to read; it will stop after {context - 1} new ones.", "busy"
+        )
     return status_line(f"{n_source} of {context} tokens to read, at most {n_new} of {context - 1} to write")
 
 

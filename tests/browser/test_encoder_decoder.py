@@ -48,7 +48,7 @@ def open_text(served: str, browser: Browser) -> Iterator[Callable[..., Page]]:
         page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(served)
-        expect(page.locator("#room")).to_contain_text("to read, at most")
+        expect(page.locator("#room")).to_contain_text("of 64 tokens to read")
         if model != "marian":
             page.locator("#model input").click()
             page.get_by_role("option").filter(has_text=model).click()
