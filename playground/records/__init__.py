@@ -2,6 +2,7 @@
 
 from playground.records.beam_fates import describe_fate
 from playground.records.beams import BeamNode, BeamProgress, BeamState, BeamTree
+from playground.records.comparison import ComparedRun, Continuation, TextMetrics
 from playground.records.counterfactual import CounterfactualMap, MaskedPrediction
 from playground.records.errors import PlaygroundError
 from playground.records.flow import FlowMethod, TokenFlow
@@ -41,6 +42,8 @@ __all__ = [
     "BeamState",
     "BeamTree",
     "Candidate",
+    "ComparedRun",
+    "Continuation",
     "CounterfactualMap",
     "FinishReason",
     "FlowMethod",
@@ -70,6 +73,7 @@ __all__ = [
     "ShuffledMap",
     "Step",
     "Strategy",
+    "TextMetrics",
     "Token",
     "TokenFlow",
     "TokenScore",
