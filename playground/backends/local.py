@@ -8,7 +8,9 @@ from dataclasses import replace
 import torch
 
 from playground.analysis.beam_and_greedy import compare_with_greedy
+from playground.analysis.continuations import count_continuations
 from playground.analysis.shuffle import compare_shuffled, in_order, map_shuffled, shuffled_order
+from playground.analysis.text_metrics import compare_runs
 from playground.attention.attention import Attention
 from playground.backends.cache import DEFAULT_BYTES, AttentionCache
 from playground.decoding.run import DecodingRun
@@ -18,6 +20,8 @@ from playground.records import (
     AttentionKind,
     AttentionShape,
     AttentionSummary,
+    ComparedRun,
+    Continuation,
     CounterfactualMap,
     FlowMethod,
     GenerationEvent,
@@ -205,6 +209,14 @@ class LocalBackend:
         settings = replace(beam.settings, strategy="greedy")
         run = DecodingRun(self._pool.get(beam.model).loaded, beam.prompt, settings, cancel)
         return compare_with_greedy(beam, run.complete())
+
+    def compare_runs(self, records: Sequence[GenerationRecord]) -> tuple[ComparedRun, ...]:
+        """Return each run measured, with the tokens that differ from the first run's text."""
+        return compare_runs(records)
+
+    def count_continuations(self, records: Sequence[GenerationRecord]) -> tuple[Continuation, ...]:
+        """Return which continuations came in runs that differ in their seed alone, the most frequent first."""
+        return count_continuations(records)
 
     def _shuffled(self, model: str, text: TextIds, seed: int) -> tuple[Attention, Attention, tuple[int, ...]]:
         """Return the attention of a text, of the same text shuffled, and the order of its tokens there."""

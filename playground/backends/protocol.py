@@ -8,6 +8,8 @@ from playground.records import (
     AttentionKind,
     AttentionShape,
     AttentionSummary,
+    ComparedRun,
+    Continuation,
     CounterfactualMap,
     FlowMethod,
     GenerationEvent,
@@ -181,4 +183,12 @@ class Backend(Protocol):
 
         Setting `cancel` ends the decoding within one token; what is there is compared.
         """
+        ...
+
+    def compare_runs(self, records: Sequence[GenerationRecord]) -> tuple[ComparedRun, ...]:
+        """Return each run measured, with the tokens that differ from the first run's text."""
+        ...
+
+    def count_continuations(self, records: Sequence[GenerationRecord]) -> tuple[Continuation, ...]:
+        """Return which continuations came in runs that differ in their seed alone, the most frequent first."""
         ...

@@ -2,6 +2,7 @@
 
 from playground.records.beam_fates import describe_fate
 from playground.records.beams import BeamNode, BeamProgress, BeamState, BeamTree
+from playground.records.comparison import ComparedRun, Continuation, TextMetrics
 from playground.records.counterfactual import CounterfactualMap, MaskedPrediction
 from playground.records.errors import PlaygroundError
 from playground.records.flow import FlowMethod, TokenFlow
@@ -44,6 +45,8 @@ __all__ = [
     "BeamState",
     "BeamTree",
     "Candidate",
+    "ComparedRun",
+    "Continuation",
     "CounterfactualMap",
     "FinishReason",
     "FlowMethod",
@@ -75,6 +78,7 @@ __all__ = [
     "Step",
     "Strategy",
     "TextIds",
+    "TextMetrics",
     "Token",
     "TokenFlow",
     "TokenScore",

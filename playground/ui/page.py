@@ -4,11 +4,13 @@ import gradio as gr
 
 from playground.api.endpoints import Endpoints
 from playground.backends.protocol import Backend
+from playground.ui.compare import Compare
 from playground.ui.components import SHARED_SCRIPT, read_asset
 from playground.ui.session import Visit
 from playground.ui.tabs.attention import build_attention
 from playground.ui.tabs.beams import build_beams
 from playground.ui.tabs.choices import build_choices
+from playground.ui.tabs.compare import build_compare
 from playground.ui.text_panel import build_text_panel
 from playground.ui.wiring import Wiring
 
@@ -40,6 +42,9 @@ def build_page(backend: Backend) -> gr.Blocks:
                 choices = build_choices()
             with gr.Tab("Beams", id="beams"):
                 beams = build_beams()
+            with gr.Tab("Compare", id="compare"):
+                compare = build_compare()
         Wiring(backend, visit, panel, decoding, attention, choices, beams=beams).wire(page)
+        Compare(backend, panel, decoding, compare).wire(page)
         Endpoints(backend, gr.Error).register(gr.api)
     return page
