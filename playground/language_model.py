@@ -44,8 +44,9 @@ class LanguageModel:
     def generate(self, prompt: str, settings: GenerationSettings | None = None, **options: Any) -> GenerationRecord:
         """Decode to the end and return the record of it.
 
-        options: fields of GenerationSettings, named as in transformers: strategy, temperature, top_k, top_p,
-        repetition_penalty, num_beams, length_penalty, early_stopping, max_new_tokens, stop, seed.
+        options: fields of GenerationSettings, named as in transformers: strategy, temperature, top_k, top_p, min_p,
+        typical_p, repetition_penalty, no_repeat_ngram_size, bad_words, force_words, num_beams, do_sample (in a beam
+        search), length_penalty, early_stopping, num_return_sequences, max_new_tokens, stop, seed.
         Raises PlaygroundError for what cannot be done.
         """
         return decoding.DecodingRun(self.loaded, prompt, build_settings(settings, options)).complete()

@@ -9,12 +9,13 @@ from playground.records.generation import (
     BeamState,
     BeamTree,
     Candidate,
+    Draw,
     FinishReason,
+    Funnel,
+    GeneratedSequence,
     GenerationEvent,
     GenerationRecord,
-    GenerationSettings,
     Step,
-    Strategy,
 )
 from playground.records.maps import (
     AttentionKind,
@@ -30,6 +31,7 @@ from playground.records.norms import NormMap
 from playground.records.patterns import HeadPatterns, PatternName, PatternScore, describe, fitting
 from playground.records.positions import PositionalSignal, PositionKind, RotaryAngles, ShuffleComparison, ShuffledMap
 from playground.records.query_key import QueryKeyRow
+from playground.records.settings import EarlyStopping, GenerationSettings, Strategy, contradictions, remarks
 from playground.records.spec import ModelKind, ModelSpec
 from playground.records.tokens import Token, TokenScore
 from playground.records.words import Word, WordMap
@@ -43,8 +45,12 @@ __all__ = [
     "BeamTree",
     "Candidate",
     "CounterfactualMap",
+    "Draw",
+    "EarlyStopping",
     "FinishReason",
     "FlowMethod",
+    "Funnel",
+    "GeneratedSequence",
     "GenerationEvent",
     "GenerationRecord",
     "GenerationSettings",
@@ -75,6 +81,8 @@ __all__ = [
     "TokenScore",
     "Word",
     "WordMap",
+    "contradictions",
     "describe",
     "fitting",
+    "remarks",
 ]
