@@ -26,9 +26,11 @@ from playground.records import (
     MapView,
     MaskedPrediction,
     ModelSpec,
+    NextToken,
     NormMap,
     PositionalSignal,
     QueryKeyRow,
+    Reading,
     ShuffleComparison,
     ShuffledMap,
     Token,
@@ -187,6 +189,20 @@ class LocalBackend:
         """Return one head's weights in the text and, token for token, in the shuffled one."""
         attention, other, order = self._shuffled(model, ids, seed)
         return map_shuffled(attention, other, order, layer, head, attention.kinds[0])
+
+    def next_token(
+        self, model: str, prompt_ids: tuple[int, ...], written_ids: tuple[int, ...], settings: GenerationSettings
+    ) -> NextToken:
+        """Return the distribution of the token behind a prompt and what has been written since, before any filter."""
+        return self._pool.get(model).next_token(prompt_ids, written_ids, settings)
+
+    def read(self, model: str, text: str | tuple[int, ...]) -> Reading:
+        """Return what a decoder thought of each token of a text that it was given."""
+        return self._pool.get(model).read(text)
+
+    def script(self, model: str, prompt: str, settings: GenerationSettings) -> str:
+        """Return the Python lines that repeat a run with transformers alone."""
+        return self._pool.get(model).script(prompt, settings)
 
     def _shuffled(self, model: str, ids: tuple[int, ...], seed: int) -> tuple[Attention, Attention, tuple[int, ...]]:
         """Return the attention of a text, of the same text shuffled, and the order of its tokens there."""

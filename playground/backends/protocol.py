@@ -18,9 +18,11 @@ from playground.records import (
     MapView,
     MaskedPrediction,
     ModelSpec,
+    NextToken,
     NormMap,
     PositionalSignal,
     QueryKeyRow,
+    Reading,
     ShuffleComparison,
     ShuffledMap,
     Token,
@@ -161,4 +163,18 @@ class Backend(Protocol):
 
     def shuffled_map(self, model: str, ids: tuple[int, ...], layer: int, head: int, seed: int = 7) -> ShuffledMap:
         """Return one head's weights in the text and, token for token, in the shuffled one."""
+        ...
+
+    def next_token(
+        self, model: str, prompt_ids: tuple[int, ...], written_ids: tuple[int, ...], settings: GenerationSettings
+    ) -> NextToken:
+        """Return the distribution of the token behind a prompt and what has been written since, before any filter."""
+        ...
+
+    def read(self, model: str, text: str | tuple[int, ...]) -> Reading:
+        """Return what a decoder thought of each token of a text that it was given."""
+        ...
+
+    def script(self, model: str, prompt: str, settings: GenerationSettings) -> str:
+        """Return the Python lines that repeat a run with transformers alone."""
         ...

@@ -125,7 +125,7 @@ def allowed_tokens(
 
     def allowed(batch: int, ids: torch.Tensor) -> torch.Tensor:
         written = ids[n_given:].tolist()
-        missing = [word for word in words if not _holds(written, word)]
+        missing = [word for word in words if not holds(written, word)]
         if not missing:
             return everything
         if sum(map(len, missing)) < max_length - len(ids):
@@ -137,5 +137,6 @@ def allowed_tokens(
     return allowed
 
 
-def _holds(written: list[int], word: Ids) -> bool:
+def holds(written: list[int], word: Ids) -> bool:
+    """Return whether the ids of a word stand together in a text."""
     return any(written[at : at + len(word)] == [*word] for at in range(len(written) - len(word) + 1))

@@ -27,6 +27,7 @@ from playground.records.maps import (
     MapValues,
     MapView,
 )
+from playground.records.next_token import NextToken, Reading, RuleEffect
 from playground.records.norms import NormMap
 from playground.records.patterns import HeadPatterns, PatternName, PatternScore, describe, fitting
 from playground.records.positions import PositionalSignal, PositionKind, RotaryAngles, ShuffleComparison, ShuffledMap
@@ -64,6 +65,7 @@ __all__ = [
     "MaskedPrediction",
     "ModelKind",
     "ModelSpec",
+    "NextToken",
     "NormMap",
     "PatternName",
     "PatternScore",
@@ -71,7 +73,9 @@ __all__ = [
     "PositionKind",
     "PositionalSignal",
     "QueryKeyRow",
+    "Reading",
     "RotaryAngles",
+    "RuleEffect",
     "ShuffleComparison",
     "ShuffledMap",
     "Step",

@@ -32,11 +32,11 @@ def build_page(backend: Backend) -> gr.Blocks:
         )
         visit = gr.State(Visit(), time_to_live=SESSION_SECONDS)
         panel, decoding = build_text_panel(backend)
-        with gr.Tabs(elem_id="instruments"):
+        with gr.Tabs(elem_id="instruments") as instruments:
             with gr.Tab("Attention", id="attention"):
                 attention = build_attention()
             with gr.Tab("Choices", id="choices"):
-                choices = build_choices()
+                choices = build_choices(instruments)
         Wiring(backend, visit, panel, decoding, attention, choices).wire(page)
         Endpoints(backend, gr.Error).register(gr.api)
     return page

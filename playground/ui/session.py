@@ -9,7 +9,17 @@ from dataclasses import dataclass, field, replace
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from playground.records import FlowMethod, GenerationRecord, MapValues, MapView, PatternName, Step, Token
+from playground.records import (
+    FlowMethod,
+    GeneratedSequence,
+    GenerationRecord,
+    GenerationSettings,
+    MapValues,
+    MapView,
+    PatternName,
+    Step,
+    Token,
+)
 
 
 @dataclass(frozen=True)
@@ -20,6 +30,8 @@ class Session:
     ids: tuple[int, ...] = ()
     tokens: tuple[Token, ...] = ()
     steps: tuple[Step, ...] = ()  # one for each generated token, at the end of `ids`
+    settings: GenerationSettings | None = None  # of the run, where the text was generated
+    sequences: tuple[GeneratedSequence, ...] = ()  # all texts of the run
     selected: int = -1  # index of the selected token
     layers: tuple[int, ...] = ()  # the layers that have attention, by their numbers in the model
     layer: int = 0  # the place of the selected one among `layers`
@@ -61,7 +73,16 @@ class Session:
 def session_of(record: GenerationRecord, before: Session) -> Session:
     """Return the session that shows a finished run, its last token selected, all else as it was before."""
     ids = record.ids
-    return replace(before, model=record.model, ids=ids, tokens=record.tokens, steps=record.steps, selected=len(ids) - 1)
+    return replace(
+        before,
+        model=record.model,
+        ids=ids,
+        tokens=record.tokens,
+        steps=record.steps,
+        settings=record.settings,
+        sequences=record.sequences,
+        selected=len(ids) - 1,
+    )
 
 
 class Visit:
@@ -76,6 +97,7 @@ class Visit:
         self.lock = threading.RLock()
         self.session = Session()
         self.view = ""  # the view of a head that is open; the first where it is none
+        self.choices_open = False  # whether the Choices tab is
 
     def __deepcopy__(self, memo: dict[int, object]) -> "Visit":
         """Gradio copies the initial state for each visitor, who gets a visit of their own."""

@@ -7,13 +7,14 @@ from typing import Any
 import gradio as gr
 
 from playground.backends.protocol import Backend
-from playground.records import BeamProgress, GenerationRecord, GenerationSettings, PlaygroundError, Step
-from playground.ui.controls.decoding import DecodingControls
+from playground.records import BeamProgress, GenerationRecord, PlaygroundError, Step
+from playground.ui.controls.decoding import DecodingControls, settings_from
+from playground.ui.controls.preview import Preview
 from playground.ui.selection import Selection
 from playground.ui.session import Cancellations, Session, Visit, in_turn, session_of
 from playground.ui.status import AT_ONCE, PRIVATE, describe_run, says_errors, status_line
 from playground.ui.tabs.attention import AttentionTab, show_tint
-from playground.ui.tabs.choices import ChoicesTab, show_choices
+from playground.ui.tabs.choices import ChoicesTab
 from playground.ui.text_panel import TextPanel
 from playground.views.tokens import prompt_lines, scored_lines, step_lines
 
@@ -46,6 +47,7 @@ class Wiring:
         panel = self.panel
         self.wire_generation()
         Selection(self.backend, self.visit, panel, self.attention, self.choices).wire()
+        Preview(self.backend, panel.prompt, panel.model, self.decoding).wire(page)
         panel.stop.click(self.on_stop, **AT_ONCE)
         page.unload(self.on_stop)  # a closed tab leaves no run behind
         page.fns[max(page.fns)].api_visibility = "private"  # unload() has no argument for it
@@ -99,7 +101,7 @@ class Wiring:
         visitor = str(request.session_hash)
         switch = self.cancellations.begin(visitor)
         try:
-            wanted = GenerationSettings(**settings)
+            wanted = settings_from(settings)
             lines = prompt_lines(self.backend.tokenize(model, prompt))
             yield {
                 panel.status: status_line("Generating …", "busy"),
@@ -147,7 +149,15 @@ class Wiring:
         ids = tuple(token.id for token in tokens)
         scores = self.backend.score(model, ids)
         visit.session = replace(
-            visit.session, model=model, ids=ids, tokens=tokens, steps=(), selected=len(ids) - 1, hidden=()
+            visit.session,
+            model=model,
+            ids=ids,
+            tokens=tokens,
+            steps=(),
+            settings=None,
+            sequences=(),
+            selected=len(ids) - 1,
+            hidden=(),
         )
         return {
             panel.tokens: gr.HTML(value=scored_lines(scores, tokens), selected=len(ids) - 1),
@@ -165,7 +175,7 @@ class Wiring:
         scores = self.backend.score(session.model, session.ids)[: session.n_prompt]
         values = self.attention.show_text(self.backend, session, visit.view)
         shown = dict(zip(self.attention.outputs(), values, strict=True))
-        shown |= dict(zip(self.choices.outputs(), show_choices(session), strict=True))
+        shown |= self.choices.show_text(self.backend, session, is_open=visit.choices_open)
         lines = scored_lines(scores, session.tokens) + step_lines(session.steps)
         chips = gr.HTML(value=lines, selected=session.selected, tint=show_tint(self.backend, session))
         return {self.visit: visit, self.panel.tokens: chips, **shown}

@@ -142,23 +142,21 @@ def check_sequences(model, record, output):
             assert sequence.text == model.lm.loaded.codec.decode(sequence.token_ids)
 
 
-@pytest.mark.parametrize("family", WRITERS)
+@pytest.mark.parametrize("family", ["gpt2", "llama", "gemma2", "bart", "t5"])
 @pytest.mark.parametrize("strategy", ["greedy", "sample", "beam", "drawn beam"])
 def test_forbidden_words(tiny, family, strategy):
     model = tiny(family)
     ours, theirs = options_of(strategy)
-    free = model.lm.generate(PROMPT, max_new_tokens=LENGTH, seed=3, **ours)
-    words = [step.token.text.strip() for step in free.steps if step.token.text.strip()][:3]
-    banned = [[*ids] for word in words for ids in spellings(model.lm.loaded, word)]
-    record = model.lm.generate(PROMPT, max_new_tokens=LENGTH, seed=3, bad_words=words, **ours)
-    assert record.token_ids == reference_ids(model, seed=3, bad_words_ids=banned, **theirs)[0]
-    assert record.token_ids != free.token_ids
+    prompt, word = word_that_comes(model, ours)
+    banned = [[*ids] for ids in spellings(model.lm.loaded, word)]
+    record = model.lm.generate(prompt, max_new_tokens=LENGTH, seed=1, bad_words=word, **ours)
+    assert record.token_ids == reference_ids(model, prompt, seed=1, bad_words_ids=banned, **theirs)[0]
     assert not any(holds(record.token_ids, ids) for ids in banned)
 
 
-@pytest.mark.parametrize("family", WRITERS)
+@pytest.mark.parametrize("family", ["gpt2", "llama", "gemma2", "bart", "t5"])
 @pytest.mark.parametrize("strategy", ["greedy", "sample", "beam", "drawn beam"])
-@pytest.mark.parametrize("words", [("little",), ("fire", "wood and winter")])
+@pytest.mark.parametrize("words", [("fire", "wood and winter")])
 def test_forced_words(ends, family, strategy, words):
     ours, theirs = options_of(strategy)
     record = ends.lm.generate(PROMPT, max_new_tokens=30, seed=3, force_words=words, **ours)
