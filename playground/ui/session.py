@@ -30,8 +30,6 @@ class Session:
     ids: tuple[int, ...] = ()
     tokens: tuple[Token, ...] = ()
     steps: tuple[Step, ...] = ()  # one for each generated token, at the end of `ids`
-    settings: GenerationSettings | None = None  # of the run, where the text was generated
-    sequences: tuple[GeneratedSequence, ...] = ()  # all texts of the run
     selected: int = -1  # index of the selected token
     layers: tuple[int, ...] = ()  # the layers that have attention, by their numbers in the model
     layer: int = 0  # the place of the selected one among `layers`
@@ -43,6 +41,8 @@ class Session:
     flow_method: FlowMethod = "rollout"
     mask_off: bool = False  # counterfactual: every token sees all others
     hidden: tuple[int, ...] = ()  # counterfactual: tokens that no other sees
+    settings: GenerationSettings | None = None  # of the run, where the text was generated
+    sequences: tuple[GeneratedSequence, ...] = ()  # all texts of the run
 
     @property
     def layer_number(self) -> int:
