@@ -13,6 +13,8 @@ from playground.attention.capture import capture_attention
 from playground.attention.interface import install
 from playground.decoding import run as decoding
 from playground.decoding.plan import check_context
+from playground.decoding.preview import next_token, take_reading
+from playground.decoding.script import write_script
 from playground.decoding.traced import speed_up
 from playground.models import loading
 from playground.models.loading import LoadedModel
@@ -22,8 +24,10 @@ from playground.records import (
     GenerationSettings,
     MaskedPrediction,
     ModelSpec,
+    NextToken,
     PlaygroundError,
     PositionalSignal,
+    Reading,
     ReadText,
     Step,
     TextIds,
@@ -47,8 +51,9 @@ class LanguageModel:
     def generate(self, prompt: str, settings: GenerationSettings | None = None, **options: Any) -> GenerationRecord:
         """Decode to the end and return the record of it.
 
-        options: fields of GenerationSettings, named as in transformers: strategy, temperature, top_k, top_p,
-        repetition_penalty, num_beams, length_penalty, early_stopping, max_new_tokens, stop, seed.
+        options: fields of GenerationSettings, named as in transformers: strategy, temperature, top_k, top_p, min_p,
+        typical_p, repetition_penalty, no_repeat_ngram_size, bad_words, force_words, num_beams, do_sample (in a beam
+        search), length_penalty, early_stopping, num_return_sequences, max_new_tokens, stop, seed.
         Raises PlaygroundError for what cannot be done.
         """
         return decoding.DecodingRun(self.loaded, prompt, build_settings(settings, options)).complete()
@@ -150,6 +155,32 @@ class LanguageModel:
         Olsson et al. 2022, arXiv 2209.11895. Raises PlaygroundError where the context is too short.
         """
         return repeated_ids(self.loaded, seed)
+
+    def next_token(
+        self,
+        text: str | tuple[int, ...] | list[int],
+        written: tuple[int, ...] | list[int] = (),
+        settings: GenerationSettings | None = None,
+    ) -> NextToken:
+        """Return the distribution of the token that comes behind `text` and what has been `written` since.
+
+        The settings say which words are forbidden or forced. Raises PlaygroundError where the model does not write.
+        """
+        if self.spec.kind == "encoder":
+            raise PlaygroundError(f"{self.spec.name} is an encoder: it cannot write on.")
+        ids = [token.id for token in self._tokens(text)]
+        start = tuple(token.id for token in start_tokens(self.loaded)) if self.spec.kind == "encoder-decoder" else ()
+        return next_token(self.loaded, ids, written, settings or GenerationSettings(), start)
+
+    def reading(self, text: str | tuple[int, ...] | list[int]) -> Reading:
+        """Return what a decoder thought of each token of a text: log-probability, entropy, probability of ending."""
+        if self.spec.kind != "decoder":
+            raise PlaygroundError(f"{self.spec.name} is no decoder: it expects no token from those before it.")
+        return take_reading(self.loaded, self._tokens(text))
+
+    def script(self, prompt: str, settings: GenerationSettings | None = None, **options: Any) -> str:
+        """Return the Python lines that repeat such a run with transformers alone."""
+        return write_script(self.loaded, prompt, build_settings(settings, options))
 
     def _tokens(self, text: str | tuple[int, ...] | list[int], *, is_target: bool = False) -> tuple[Token, ...]:
         if isinstance(text, list | tuple):

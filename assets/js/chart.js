@@ -27,7 +27,11 @@ const themed = (source) => {
       out.colorscale = weightStops(trace.meta.scale);
       if (out.colorbar) out.colorbar = { ...out.colorbar, tickfont: { color: ink }, title: { ...out.colorbar.title, font: { color: ink } } };
     }
-    if (trace.meta?.series) out.marker = { ...trace.marker, color: palette.series[trace.meta.series][themeName()] };
+    if (trace.meta?.series) {
+      const color = palette.series[trace.meta.series][themeName()];
+      out.marker = { ...trace.marker, color };
+      if (trace.line) out.line = { ...trace.line, color };
+    }
     return out;
   });
   const layout = { ...source.layout };
@@ -38,7 +42,7 @@ const themed = (source) => {
     : shape,
   );
   layout.shapes.push(...selection(layout.meta || {}, accent));
-  for (const axis of ["xaxis", "yaxis"]) layout[axis] = { ...layout[axis], gridcolor: faint, linecolor: faint };
+  for (const axis of Object.keys(layout).filter((name) => /^[xy]axis/.test(name))) layout[axis] = { ...layout[axis], gridcolor: faint, linecolor: faint };
   layout.autosize = true;
   const width = plot.clientWidth || element.clientWidth;
   // A map of one text is about as high as it is wide, so that its cells are near square.
@@ -93,6 +97,8 @@ const selection = (meta, accent) => {
   }
   if ((meta.hover === "weights" || meta.hover === "rows") && at.row !== undefined && at.row < meta.queries.length)
     return [{ ...frame, line: { color: accent, width: 2 }, xref: "paper", x0: 0, x1: 1, y0: at.row - 0.5, y1: at.row + 0.5 }];
+  if (meta.strip && at.step !== undefined)
+    return [{ ...frame, line: { color: accent, width: 1.5 }, yref: "paper", x0: at.step - 0.5, x1: at.step + 0.5, y0: 0, y1: 1 }];
   return [];
 };
 

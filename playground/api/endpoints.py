@@ -57,14 +57,23 @@ class Endpoints:
         repetition_penalty: float = 1.0,
         num_beams: int = 4,
         length_penalty: float = 1.0,
-        early_stopping: bool = False,
+        early_stopping: bool | str = False,
         max_new_tokens: int = 64,
         stop: list[str] | None = None,
         seed: int = 7,
+        min_p: float = 0.0,
+        typical_p: float = 1.0,
+        no_repeat_ngram_size: int = 0,
+        bad_words: list[str] | None = None,
+        force_words: list[str] | None = None,
+        do_sample: bool = False,
+        num_return_sequences: int = 1,
     ) -> Iterator[dict[str, Any]]:
         """Continue `prompt`. Streams {"text", "new_tokens", "done": false} and last "done": true with all "tokens"."""
         switch = threading.Event()
-        wanted: Any = strategy  # whatever a program sent: GenerationSettings says what there is
+        # Whatever a program sent: GenerationSettings says what there is
+        wanted: Any = strategy
+        stopping: Any = early_stopping
         try:
             settings = GenerationSettings(
                 strategy=wanted,
@@ -74,10 +83,17 @@ class Endpoints:
                 repetition_penalty=repetition_penalty,
                 num_beams=num_beams,
                 length_penalty=length_penalty,
-                early_stopping=early_stopping,
+                early_stopping=stopping,
                 max_new_tokens=max_new_tokens,
                 stop=tuple(stop or ()),
                 seed=seed,
+                min_p=min_p,
+                typical_p=typical_p,
+                no_repeat_ngram_size=no_repeat_ngram_size,
+                bad_words=tuple(bad_words or ()),
+                force_words=tuple(force_words or ()),
+                do_sample=do_sample,
+                num_return_sequences=num_return_sequences,
             )
             text, steps = "", []
             for events in self.backend.generate(self.default_model(model), prompt, settings, switch, STREAM_INTERVAL_S):
@@ -158,6 +174,7 @@ def finished_message(record: GenerationRecord, new: list[Step]) -> dict[str, Any
         "tokens": [describe_step(step) for step in record.steps],
         "prompt_tokens": [describe_token(token) for token in record.prompt_tokens],
         "finish_reason": record.finish_reason,
+        "texts": [sequence.text for sequence in record.sequences],
     }
 
 

@@ -35,9 +35,11 @@ from playground.records import (
     MapView,
     MaskedPrediction,
     ModelSpec,
+    NextToken,
     NormMap,
     PositionalSignal,
     QueryKeyRow,
+    Reading,
     ReadText,
     ShuffleComparison,
     ShuffledMap,
@@ -209,6 +211,20 @@ class LocalBackend:
         settings = replace(beam.settings, strategy="greedy")
         run = DecodingRun(self._pool.get(beam.model).loaded, beam.prompt, settings, cancel)
         return compare_with_greedy(beam, run.complete())
+
+    def next_token(
+        self, model: str, prompt_ids: tuple[int, ...], written_ids: tuple[int, ...], settings: GenerationSettings
+    ) -> NextToken:
+        """Return the distribution of the token behind a prompt and what has been written since, before any filter."""
+        return self._pool.get(model).next_token(prompt_ids, written_ids, settings)
+
+    def reading(self, model: str, text: str | tuple[int, ...]) -> Reading:
+        """Return what a decoder thought of each token of a text that it was given."""
+        return self._pool.get(model).reading(text)
+
+    def script(self, model: str, prompt: str, settings: GenerationSettings) -> str:
+        """Return the Python lines that repeat a run with transformers alone."""
+        return self._pool.get(model).script(prompt, settings)
 
     def compare_runs(self, records: Sequence[GenerationRecord]) -> tuple[ComparedRun, ...]:
         """Return each run measured, with the tokens that differ from the first run's text."""

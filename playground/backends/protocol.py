@@ -23,9 +23,11 @@ from playground.records import (
     MapView,
     MaskedPrediction,
     ModelSpec,
+    NextToken,
     NormMap,
     PositionalSignal,
     QueryKeyRow,
+    Reading,
     ReadText,
     ShuffleComparison,
     ShuffledMap,
@@ -191,4 +193,18 @@ class Backend(Protocol):
 
     def count_continuations(self, records: Sequence[GenerationRecord]) -> tuple[Continuation, ...]:
         """Return which continuations came in runs that differ in their seed alone, the most frequent first."""
+        ...
+
+    def next_token(
+        self, model: str, prompt_ids: tuple[int, ...], written_ids: tuple[int, ...], settings: GenerationSettings
+    ) -> NextToken:
+        """Return the distribution of the token behind a prompt and what has been written since, before any filter."""
+        ...
+
+    def reading(self, model: str, text: str | tuple[int, ...]) -> Reading:
+        """Return what a decoder thought of each token of a text that it was given."""
+        ...
+
+    def script(self, model: str, prompt: str, settings: GenerationSettings) -> str:
+        """Return the Python lines that repeat a run with transformers alone."""
         ...

@@ -11,6 +11,7 @@ from transformers import StoppingCriteria
 from playground.decoding.plan import Plan
 from playground.decoding.processors import check_logits
 from playground.decoding.recorder import Choice, Distribution, build_step, observe
+from playground.decoding.stopping import StopTexts
 from playground.models.codec import IncrementalDecoder
 from playground.models.loading import LoadedModel
 from playground.records import BeamNode, BeamProgress, BeamState, BeamTree, GenerationEvent, GenerationSettings, Step
@@ -39,7 +40,7 @@ class BeamRecorder(StoppingCriteria):
     As a logits processor (two taps) it sees, at each step, the running hypotheses, one a row, and their
     log-probabilities before and after the filters; as a stopping criterion the best continuations of all rows
     (2 * num_beams of them, more where there are several end-of-text ids), best first. transformers lets run on
-    the first num_beams of those that have not ended; which these are is read off the rows of the next step.
+    the best num_beams of those that have not ended; which these are is read off the rows of the next step.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class BeamRecorder(StoppingCriteria):
     ) -> None:
         self._codec, self._plan, self._cancel, self._emit = loaded.codec, plan, cancel, emit
         self._num_beams = plan.settings.num_beams
+        self._stop = StopTexts(plan, loaded.codec)
         self._n_given = plan.n_given
         self._nodes: list[_Node] = []
         self._continuations: torch.Tensor | None = None  # (continuation, length)
@@ -83,10 +85,7 @@ class BeamRecorder(StoppingCriteria):
 
     def hits_stop_string(self, ids: list[int]) -> bool:
         """Return whether the text of generated ids holds one of the stop strings."""
-        if not (stop := self._plan.settings.stop):
-            return False
-        text = self._codec.decode(ids)
-        return any(end in text for end in stop)
+        return self._stop.ends_ids(ids)
 
     def finish(self, best_ids: list[int], decoder: IncrementalDecoder) -> tuple[list[Step], BeamTree]:
         """Return the steps of the best sequence, and the tree in which its nodes are marked."""
@@ -136,7 +135,7 @@ class BeamRecorder(StoppingCriteria):
         step = continuations.shape[1] - 1 - self._n_given
         self._continuations, self._continuation_nodes = continuations, []
         ended = self._ended(continuations)
-        n_running = 0
+        running = self._running(totals, ended)
         seen: set[tuple[int, int]] = set()
         for place, (row, choice, log_prob, score) in enumerate(
             zip(parent_rows, choices, log_probs.tolist(), totals, strict=True)
@@ -149,13 +148,21 @@ class BeamRecorder(StoppingCriteria):
             state: BeamState = "pruned"
             if ended[place]:
                 state = "finished" if place < self._num_beams else "pruned"
-            elif n_running < self._num_beams:
-                state, n_running = "running", n_running + 1
+            elif place in running:
+                state = "running"
             self._continuation_nodes.append(len(self._nodes))
             parent = self._row_nodes[row]
             self._nodes.append(
                 _Node(parent, step, log_prob, score, state, distributions[row], choice, ended=ended[place])
             )
+
+    def _running(self, totals: list[float], ended: list[bool]) -> set[int]:
+        """Return the places of the continuations that run on: the best that have not ended, also where all are drawn.
+
+        Drawn continuations come in the order of the draw.
+        """
+        places = [place for place, over in enumerate(ended) if not over]
+        return set(sorted(places, key=lambda place: -totals[place])[: self._num_beams])
 
     def _ended(self, continuations: torch.Tensor) -> list[bool]:
         """Return which continuations are complete: by length, an end-of-text, a stop string, or since it is to stop."""

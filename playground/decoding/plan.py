@@ -5,10 +5,10 @@ from typing import Any
 
 from transformers import GenerationConfig
 
-from playground.decoding.processors import TokenRules
+from playground.decoding.rules import TokenRules
 from playground.models.codec import check_text
 from playground.models.loading import LoadedModel
-from playground.records import GenerationSettings, PlaygroundError, Token
+from playground.records import GenerationSettings, PlaygroundError, Token, contradictions
 
 
 class ExplicitConfig(GenerationConfig):
@@ -53,11 +53,19 @@ def plan_decoding(loaded: LoadedModel, prompt: str, settings: GenerationSettings
     if spec.kind == "encoder":
         raise PlaygroundError(f"{spec.name} is an encoder: it cannot write on. Look at its attention instead.")
     check_text(prompt)
+    if conflicts := contradictions(settings):
+        raise PlaygroundError(conflicts[0])
     tokens = loaded.codec.encode(prompt)
     room = _room(loaded, len(tokens))
     max_new_tokens = settings.max_new_tokens if room is None else min(settings.max_new_tokens, room)
     eos = eos_ids(loaded)
     n_given = 1 if spec.kind == "encoder-decoder" else len(tokens)
+    rules = TokenRules.of(loaded.model.generation_config).with_words(loaded, settings)
+    n_forced = sum(map(len, rules.forced)) + (rules.forced_last is not None)
+    if n_forced > max_new_tokens:
+        raise PlaygroundError(
+            f"The forced words take {n_forced} tokens, and only {max_new_tokens} are to be written: allow more tokens."
+        )
     return Plan(
         prompt=prompt,
         prompt_tokens=tokens,
@@ -66,7 +74,7 @@ def plan_decoding(loaded: LoadedModel, prompt: str, settings: GenerationSettings
         cut_by_context=max_new_tokens < settings.max_new_tokens,
         n_given=n_given,
         eos_ids=frozenset(eos),
-        rules=TokenRules.of(loaded.model.generation_config),
+        rules=rules,
         config=_explicit_config(loaded, settings, n_given + max_new_tokens, eos),
     )
 
@@ -105,24 +113,33 @@ def _explicit_config(
     loaded: LoadedModel, settings: GenerationSettings, max_length: int, eos: list[int]
 ) -> GenerationConfig:
     own = loaded.model.generation_config
-    beam: dict[str, Any] = {}
-    if settings.strategy == "beam" and settings.num_beams > 1:
-        beam = {
+    more: dict[str, Any] = {}
+    if settings.searches:
+        more = {
             "num_beams": settings.num_beams,
             "length_penalty": settings.length_penalty,
             "early_stopping": settings.early_stopping,
         }
+    if generate_draws(settings):  # neutral: the filters are ours
+        more |= {"do_sample": True, "temperature": 1.0, "top_k": 0, "top_p": 1.0}
     start = own.decoder_start_token_id
     if start is None:
         start = getattr(loaded.model.config, "decoder_start_token_id", None)
-    return ExplicitConfig(
+    explicit: dict[str, Any] = {
         # max_length, since generate warns of a max_new_tokens beside a max_length of the model's own
-        max_length=max_length,
-        do_sample=False,
-        use_cache=True,
-        eos_token_id=eos or None,
-        pad_token_id=own.pad_token_id if own.pad_token_id is not None else loaded.tokenizer.pad_token_id,
-        bos_token_id=own.bos_token_id,
-        decoder_start_token_id=start,
-        **beam,
-    )
+        "max_length": max_length,
+        "do_sample": False,
+        "num_return_sequences": settings.n_sequences,
+        "use_cache": True,
+        "return_dict_in_generate": True,
+        "eos_token_id": eos or None,
+        "pad_token_id": own.pad_token_id if own.pad_token_id is not None else loaded.tokenizer.pad_token_id,
+        "bos_token_id": own.bos_token_id,
+        "decoder_start_token_id": start,
+    }
+    return ExplicitConfig(**explicit | more)
+
+
+def generate_draws(settings: GenerationSettings) -> bool:
+    """Return whether generate itself is to draw: many tokens at a time, or for several texts; else Draw does."""
+    return settings.draws and (settings.searches or settings.n_sequences > 1)

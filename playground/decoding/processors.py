@@ -1,89 +1,59 @@
-"""Logits processors: transformers' own filters, taps between them, and a draw that leaves the global RNG alone."""
+"""Logits processors: transformers' own filters by name, taps between them, and a draw that can be looked into."""
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, NamedTuple
 
 import torch
+from torch.overrides import TorchFunctionMode
 from transformers import (
-    ForcedBOSTokenLogitsProcessor,
-    ForcedEOSTokenLogitsProcessor,
-    GenerationConfig,
     LogitsProcessor,
-    NoBadWordsLogitsProcessor,
+    MinPLogitsWarper,
+    NoRepeatNGramLogitsProcessor,
     RepetitionPenaltyLogitsProcessor,
-    SuppressTokensAtBeginLogitsProcessor,
-    SuppressTokensLogitsProcessor,
     TemperatureLogitsWarper,
     TopKLogitsWarper,
     TopPLogitsWarper,
+    TypicalLogitsWarper,
 )
 
 from playground.records import GenerationSettings, PlaygroundError
 
 
-@dataclass(frozen=True)
-class TokenRules:
-    """What a checkpoint demands of everything that it writes, whatever the settings.
+class Filter(NamedTuple):
+    """A processor under the name that its stage of the funnel has."""
 
-    Translation models begin with the language's token (mBART, NLLB), BART and Marian end with the end-of-text,
-    and some must never write certain tokens (Marian its padding).
+    name: str
+    process: LogitsProcessor
+
+
+def build_filters(
+    settings: GenerationSettings, rules: Sequence[Filter] = (), eos_ids: Collection[int] = ()
+) -> list[Filter]:
+    """Return transformers' processors for the settings, with `rules` (see rules.py) in their place.
+
+    Order and conditions are those of GenerationMixin._get_logits_processor: the warpers only where one draws, and
+    in a search they leave a token more than there are ends of a text, so that something can go on.
     """
-
-    forced_first: int | None = None
-    forced_last: int | None = None
-    never: tuple[tuple[int, ...], ...] = ()
-    suppressed: tuple[int, ...] = ()
-    suppressed_first: tuple[int, ...] = ()
-
-    @classmethod
-    def of(cls, config: GenerationConfig) -> "TokenRules":
-        """Return the rules that a model's own generation configuration states."""
-        return cls(
-            forced_first=config.forced_bos_token_id,
-            forced_last=config.forced_eos_token_id,
-            never=tuple(tuple(ids) for ids in config.bad_words_ids or ()),
-            suppressed=tuple(config.suppress_tokens or ()),
-            suppressed_first=tuple(config.begin_suppress_tokens or ()),
-        )
-
-    def build(self, n_given: int, max_length: int, eos_ids: list[int], device: torch.device) -> list[LogitsProcessor]:
-        """Return transformers' processors for the rules, in its order.
-
-        n_given, max_length: length of what is there before the first token is chosen, and at most in the end.
-        """
-        built: list[LogitsProcessor] = []
-        if self.never:
-            built.append(NoBadWordsLogitsProcessor([[*ids] for ids in self.never], eos_ids or None))
-        if self.forced_first is not None:
-            built.append(ForcedBOSTokenLogitsProcessor(self.forced_first))
-        if self.forced_last is not None:
-            built.append(ForcedEOSTokenLogitsProcessor(max_length, self.forced_last, device=str(device)))
-        if self.suppressed:
-            built.append(SuppressTokensLogitsProcessor([*self.suppressed], device=str(device)))
-        if self.suppressed_first:
-            begin = n_given if n_given > 1 or self.forced_first is None else n_given + 1
-            built.append(SuppressTokensAtBeginLogitsProcessor([*self.suppressed_first], begin, device=str(device)))
-        return built
-
-
-def build_filters(settings: GenerationSettings, rules: Sequence[LogitsProcessor] = ()) -> list[LogitsProcessor]:
-    """Return transformers' processors for the settings, with those of the model's rules in their place.
-
-    Order and conditions are those of GenerationMixin._get_logits_processor: the warpers only where one draws.
-    """
-    filters: list[LogitsProcessor] = []
+    filters: list[Filter] = []
     if settings.repetition_penalty != 1.0:
-        filters.append(RepetitionPenaltyLogitsProcessor(settings.repetition_penalty))
+        filters.append(Filter("repetition penalty", RepetitionPenaltyLogitsProcessor(settings.repetition_penalty)))
+    if settings.no_repeat_ngram_size > 0:
+        filters.append(Filter("no repeats", NoRepeatNGramLogitsProcessor(settings.no_repeat_ngram_size)))
     filters += rules
-    if settings.strategy != "sample":
+    if not settings.draws:
         return filters
+    least: Any = {"min_tokens_to_keep": (len(eos_ids) or 1) + 1 if settings.searches else 1}
     if settings.temperature != 1.0:
-        filters.append(TemperatureLogitsWarper(settings.temperature))
+        filters.append(Filter("temperature", TemperatureLogitsWarper(settings.temperature)))
     if settings.top_k != 0:
-        filters.append(TopKLogitsWarper(settings.top_k))
+        filters.append(Filter("top-k", TopKLogitsWarper(settings.top_k, **least)))
     if settings.top_p < 1.0:
-        filters.append(TopPLogitsWarper(settings.top_p))
+        filters.append(Filter("top-p", TopPLogitsWarper(settings.top_p, **least)))
+    if settings.min_p > 0.0:
+        filters.append(Filter("min-p", MinPLogitsWarper(settings.min_p, **least)))
+    if settings.typical_p < 1.0:
+        filters.append(Filter("typical-p", TypicalLogitsWarper(settings.typical_p, **least)))
     return filters
 
 
@@ -106,11 +76,50 @@ class Draw(LogitsProcessor):
     """
 
     def __init__(self, seed: int, device: torch.device) -> None:
-        self._generator = torch.Generator(device).manual_seed(seed)
+        self.generator = torch.Generator(device).manual_seed(seed)
+        self.exponentials: torch.Tensor | None = None  # of the last draw  # (row, vocabulary)
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.Tensor) -> torch.Tensor:
-        drawn = torch.multinomial(scores.softmax(dim=-1), num_samples=1, generator=self._generator)
+        drawn = self.choose(scores.softmax(dim=-1))
         return torch.full_like(scores, -torch.inf).scatter_(1, drawn, 0.0)
+
+    def choose(self, probs: torch.Tensor) -> torch.Tensor:
+        """Return one token a row, (row, 1), drawn as torch.multinomial draws it from probs (row, vocabulary).
+
+        Each token waits for an exponential time divided by its probability, and the first one wins; torch divides
+        the other way round and takes the largest.
+        """
+        self.exponentials = torch.empty_like(probs).exponential_(1.0, generator=self.generator)
+        return (probs / self.exponentials).argmax(dim=-1, keepdim=True)
+
+
+class SeededDraws(TorchFunctionMode):
+    """While it is entered, what this thread draws with torch.multinomial comes from `draw`.
+
+    generate() draws from the one generator that all threads share; so runs of several visitors would mix.
+    """
+
+    def __init__(self, draw: Draw) -> None:
+        super().__init__()
+        self._draw = draw
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func is torch.multinomial and kwargs.get("num_samples") == 1:
+            return self._draw.choose(args[0])
+        if func is torch.multinomial:
+            kwargs = {**kwargs, "generator": self._draw.generator}
+        return func(*args, **kwargs)
+
+
+class NothingLeftError(Exception):
+    """The filters have left no token to choose."""
+
+
+def check_choice(input_ids: torch.Tensor, scores: torch.Tensor) -> None:
+    """Raise NothingLeftError where no token of a row is possible; scores: (row, vocabulary)."""
+    if -math.inf in scores.amax(dim=-1).tolist():
+        raise NothingLeftError
 
 
 def check_logits(logits: torch.Tensor) -> None:

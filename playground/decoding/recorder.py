@@ -1,22 +1,17 @@
-"""What was seen of a step: the distribution before and after the filters."""
+"""What was seen of a step: the distribution before, between and after the filters, and how chance chose."""
 
 import math
-import threading
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from transformers import StoppingCriteria
 
-from playground.decoding.processors import check_logits
-from playground.models.codec import IncrementalDecoder, TokenCodec
-from playground.records import Candidate, Step, Token
+from playground.models.codec import TokenCodec
+from playground.records import Candidate, Draw, Funnel, Step, Token
 
 N_CANDIDATES = 50
-_MOST_GATHERED = 16  # steps: 6 MB of logits at a vocabulary of 50,000
 _LOWEST = np.finfo(np.float32).min
 
 
@@ -39,20 +34,57 @@ class Distribution:
     probabilities: list[float]  # after the filters
     entropy_bits: float
     n_kept: int
+    end_probability: float
 
 
 def observe(
-    raw: torch.Tensor, filtered: torch.Tensor, ids: list[int], rows: list[int] | None = None
+    raw: torch.Tensor,
+    filtered: torch.Tensor,
+    ids: list[int],
+    rows: list[int] | None = None,
+    end_ids: Collection[int] = (),
 ) -> tuple[list[Distribution], list[Choice]]:
     """Return the distribution of each row, and of each chosen id its place in the distribution of its row.
 
     raw, filtered: float32 logits (or log-probabilities) before and after the filters  # (row, vocabulary)
     ids, rows: of each choice its token id and its row; without `rows` one choice a row  # (choice,)
+    end_ids: the tokens that end a text
+    """
+    stages = observe_stages(raw, [] if filtered is raw else [filtered])
+    return describe_stages(stages, ids, rows, end_ids)
+
+
+class Stages(NamedTuple):
+    """What is computed of the distributions of several rows, stage by stage; all float32 [row, vocabulary]."""
+
+    logits: np.ndarray  # of the first stage, the model's own
+    log_probs: np.ndarray
+    kept: list[np.ndarray]  # bool: what is possible after each stage
+    probs: list[np.ndarray]
+
+
+def observe_stages(raw: torch.Tensor, filtered: Sequence[torch.Tensor]) -> Stages:
+    """Return the distributions before the filters and after each of them.
+
+    raw, filtered: float32 logits (or log-probabilities)  # (row, vocabulary)
     """
     # NumPy, since this runs beside the decoding: torch would gather a second team of threads for the same cores
-    logits, kept = raw.cpu().numpy(), filtered.cpu().numpy()
+    logits = raw.cpu().numpy()
     probs, log_probs = _softmax(logits)
-    left = probs if filtered is raw else _softmax(kept)[0]
+    kept, all_probs = [logits > -np.inf], [probs]
+    for stage in filtered:
+        left = stage.cpu().numpy()
+        kept.append(left > -np.inf)
+        all_probs.append(_softmax(left)[0])
+    return Stages(logits, log_probs, kept, all_probs)
+
+
+def describe_stages(
+    stages: Stages, ids: list[int], rows: list[int] | None = None, end_ids: Collection[int] = ()
+) -> tuple[list[Distribution], list[Choice]]:
+    """Return what observe() does."""
+    logits, log_probs, probs, left = stages.logits, stages.log_probs, stages.probs[0], stages.probs[-1]
+    ends = [id for id in end_ids if id < logits.shape[-1]]
     # 0 * log 0 is 0: a logit of -inf adds nothing
     entropy_bits = np.einsum("rv,rv->r", probs, np.maximum(log_probs, _LOWEST)) / -math.log(2)
     top_ids = _most_likely(logits, min(N_CANDIDATES, logits.shape[-1]))  # (row, candidate)
@@ -63,7 +95,8 @@ def observe(
             np.take_along_axis(probs, top_ids, -1).tolist(),
             np.take_along_axis(left, top_ids, -1).tolist(),
             entropy_bits.tolist(),
-            np.count_nonzero(kept > -np.inf, axis=-1).tolist(),
+            np.count_nonzero(stages.kept[-1], axis=-1).tolist(),
+            probs[:, ends].sum(axis=-1).tolist(),
             strict=True,
         )
     ]
@@ -90,7 +123,51 @@ def _most_likely(logits: np.ndarray, count: int) -> np.ndarray:
     return np.take_along_axis(largest, order, -1)
 
 
-def build_step(index: int, distribution: Distribution, choice: Choice, token: Token, codec: TokenCodec) -> Step:
+def build_funnels(names: Sequence[str], stages: Stages, ids: Sequence[Sequence[int]]) -> list[Funnel]:
+    """Return the funnel of each row; the first stage is the model's, the others are those of `names`.
+
+    ids: of each row the candidates whose probabilities are kept
+    """
+    n_kept = [np.count_nonzero(kept, axis=-1) for kept in stages.kept]
+    survived = [np.ones(len(stages.logits))]
+    for before, probs, kept, now in zip(n_kept, stages.probs, stages.kept[1:], n_kept[1:], strict=False):
+        left = np.einsum("rv,rv->r", probs, kept, dtype=np.float32) if np.any(before != now) else 1.0
+        survived.append(np.where(before == now, 1.0, left))
+    counts, shares = np.stack(n_kept, axis=1).tolist(), np.stack(survived, axis=1).tolist()
+    all_names = ("model", *names)
+    return [
+        Funnel(all_names, tuple(counts[row]), tuple(shares[row]), np.stack([p[row][[*of]] for p in stages.probs]))
+        for row, of in enumerate(ids)
+    ]
+
+
+def build_draw(probs: np.ndarray, exponentials: np.ndarray, step: Step, codec: TokenCodec) -> Draw:
+    """Return the race that chose a step's token.
+
+    probs, exponentials: float32 [vocabulary], what was drawn from and what torch.multinomial divided it by.
+    """
+    speeds = probs / exponentials
+    with np.errstate(divide="ignore"):
+        times = 1.0 / speeds[[candidate.id for candidate in step.candidates]]
+    time = float(1.0 / speeds[step.chosen.id])
+    speeds[step.chosen.id] = 0.0
+    id = int(speeds.argmax())
+    second, second_time = None, math.inf
+    if speeds[id] > 0:
+        found = next((candidate for candidate in step.candidates if candidate.id == id), None)
+        second = found or Candidate(id, *codec.candidate_text(id), math.nan, float(probs[id]))
+        second_time = float(1.0 / speeds[id])
+    return Draw(time, -math.expm1(-time), times, second, second_time)
+
+
+def build_step(
+    index: int,
+    distribution: Distribution,
+    choice: Choice,
+    token: Token,
+    codec: TokenCodec,
+    funnel: Funnel | None = None,
+) -> Step:
     """Return the record of a step; the chosen candidate is last where it is not among the most likely."""
     texts, labels = zip(*map(codec.candidate_text, distribution.ids), strict=True)
     candidates = list(
@@ -109,76 +186,6 @@ def build_step(index: int, distribution: Distribution, choice: Choice, token: To
         entropy_bits=distribution.entropy_bits,
         n_kept=distribution.n_kept,
         token=token,
+        end_probability=distribution.end_probability,
+        funnel=funnel,
     )
-
-
-class StepRecorder(StoppingCriteria):
-    """Records greedy decoding and sampling, and stops on the stop strings and when cancelled.
-
-    It has two taps beside the filters, and is, as a stopping criterion, where the chosen token is known.
-
-    While decoding it only keeps the logits; `flush` makes steps of all that have gathered, which costs a third of
-    making them one by one. Whoever fetches the steps calls it, in another thread.
-    """
-
-    def __init__(
-        self,
-        codec: TokenCodec,
-        decoder: IncrementalDecoder,
-        stop: tuple[str, ...],
-        cancel: threading.Event,
-        emit: Callable[[Step], None],
-        notify: Callable[[], None],
-    ) -> None:
-        self.steps: list[Step] = []
-        self.hit_stop_string = False
-        self._codec, self._decoder, self._stop, self._cancel = codec, decoder, stop, cancel
-        self._emit, self._notify = emit, notify
-        self._gathered: deque[tuple[torch.Tensor, torch.Tensor, Token]] = deque()  # logits before and after the filters
-        self._flushing = threading.Lock()
-        self._text = ""
-        self._stopped = False
-
-    @property
-    def has_gathered(self) -> bool:
-        """Whether `flush` would emit steps."""
-        return bool(self._gathered)
-
-    def before_filters(self, input_ids: torch.Tensor, scores: torch.Tensor) -> None:
-        check_logits(scores)
-        self._raw = scores  # (1, vocabulary)
-
-    def after_filters(self, input_ids: torch.Tensor, scores: torch.Tensor) -> None:
-        self._filtered = scores
-
-    def __call__(self, input_ids: Any, scores: Any, **kwargs: Any) -> Any:
-        """Take in the chosen token, the last of `input_ids`  # (1, length); return whether to end."""
-        if not self._stopped:  # on MPS generate takes one step more before it looks
-            self._gather(int(input_ids[0, -1]))
-            self._stopped = self.hit_stop_string or self._cancel.is_set()
-        return torch.tensor([self._stopped], device=input_ids.device)
-
-    def flush(self) -> None:
-        """Emit the steps that have gathered, in order, from whichever thread."""
-        with self._flushing:
-            gathered = [self._gathered.popleft() for _ in range(len(self._gathered))]  # another thread appends
-            if not gathered:
-                return
-            raw = torch.cat([raw for raw, _, _ in gathered])
-            unfiltered = all(filtered is raw for raw, filtered, _ in gathered)
-            filtered = raw if unfiltered else torch.cat([filtered for _, filtered, _ in gathered])
-            tokens = [token for *_, token in gathered]
-            seen = zip(*observe(raw, filtered, [token.id for token in tokens]), tokens, strict=True)
-            for distribution, choice, token in seen:
-                self.steps.append(build_step(len(self.steps), distribution, choice, token, self._codec))
-                self._emit(self.steps[-1])
-
-    def _gather(self, id: int) -> None:
-        token = self._decoder.push(id)
-        self._gathered.append((self._raw, self._filtered, token))
-        if len(self._gathered) >= _MOST_GATHERED:
-            self.flush()
-        self._notify()
-        if self._stop:
-            self._text += token.text
-            self.hit_stop_string = any(text in self._text for text in self._stop)

@@ -4,21 +4,34 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
 import torch
-from transformers import LogitsProcessor, LogitsProcessorList, StoppingCriteriaList
+from transformers import (
+    LogitsProcessorList,
+    StoppingCriteriaList,
+)
 
 from playground.decoding.beam import BeamRecorder, chain_tree
 from playground.decoding.loop import continue_text, fits_loop
-from playground.decoding.plan import Plan, plan_decoding
-from playground.decoding.processors import Draw, Tap, build_filters
-from playground.decoding.recorder import StepRecorder
+from playground.decoding.outcome import finish_reason_of, score_in
+from playground.decoding.plan import generate_draws, plan_decoding
+from playground.decoding.processors import Draw, Filter, NothingLeftError, SeededDraws, Tap, build_filters
+from playground.decoding.step_recorder import StepRecorder, tapped
+from playground.decoding.stopping import StopTexts
 from playground.decoding.traced import traced_step
 from playground.models.codec import IncrementalDecoder, with_rest
 from playground.models.loading import LoadedModel
-from playground.records import BeamTree, FinishReason, GenerationEvent, GenerationRecord, GenerationSettings, Step
+from playground.records import (
+    BeamTree,
+    GeneratedSequence,
+    GenerationEvent,
+    GenerationRecord,
+    GenerationSettings,
+    Step,
+)
 
 # A consumer that wakes at every token takes turns with the decoding for Python's lock, at two thirds of the speed
 GATHER_S = 0.02
@@ -47,6 +60,7 @@ class DecodingRun:
         self._over = threading.Event()  # beside the condition, which is notified at every token
         self._error: BaseException | None = None
         self._recorder: StepRecorder | None = None
+        self._nothing_left = False
         self._thread = threading.Thread(target=self._run, name="decoding", daemon=True)
 
     def start(self) -> None:
@@ -121,53 +135,74 @@ class DecodingRun:
         # A decoder-only model goes on from the prompt, so the first token's space depends on it
         is_decoder = self._loaded.spec.kind == "decoder"
         decoder = self._loaded.codec.incremental(plan.prompt_ids if is_decoder else ())
-        if settings.strategy == "beam" and settings.num_beams > 1:
-            steps, tree, hit_stop_string = self._search(decoder)
+        others: tuple[GeneratedSequence, ...]
+        if settings.searches:
+            steps, tree, hit_stop_string, others = self._search(decoder)
         else:
-            steps, hit_stop_string = self._choose_one_by_one(decoder)
+            steps, hit_stop_string, others = self._choose_one_by_one(decoder)
             tree = chain_tree(steps, settings) if settings.strategy == "beam" else None
         if steps and (rest := decoder.finish()):
             steps[-1] = replace(steps[-1], token=with_rest(steps[-1].token, rest))
+        text, ids = "".join(step.token.text for step in steps), tuple(step.token.id for step in steps)
         return GenerationRecord(
             model=self._loaded.spec.name,
             prompt=plan.prompt,
             settings=settings,
-            text="".join(step.token.text for step in steps),
+            text=text,
             prompt_ids=plan.prompt_ids,
-            token_ids=tuple(step.token.id for step in steps),
+            token_ids=ids,
             prompt_tokens=plan.prompt_tokens,
             steps=tuple(steps),
-            finish_reason=_finish_reason(plan, steps, hit_stop_string),
+            finish_reason=finish_reason_of(plan, steps, hit_stop_string, self._nothing_left),
             beam_tree=tree,
             duration_s=time.perf_counter() - started,
+            sequences=(GeneratedSequence(ids, text, tree.sequence_score if tree else None), *others),
         )
 
-    def _choose_one_by_one(self, decoder: IncrementalDecoder) -> tuple[list[Step], bool]:
-        settings = self._plan.settings
-        recorder = StepRecorder(self._loaded.codec, decoder, settings.stop, self._cancel, self._emit, self._notify)
+    def _choose_one_by_one(self, decoder: IncrementalDecoder) -> tuple[list[Step], bool, tuple[GeneratedSequence, ...]]:
+        plan, settings, codec = self._plan, self._plan.settings, self._loaded.codec
+        draw = Draw(settings.seed, self._loaded.model.device) if settings.draws else None
+        filters = self._filters()
+        names = tuple(dict.fromkeys(one.name for one in filters))
+        stop = StopTexts(plan, codec)
+        recorder = StepRecorder(codec, decoder, stop, self._cancel, end_ids=plan.eos_ids, names=names, drawing=draw)
+        recorder.tell(self._emit, self._notify)
         self._recorder = recorder
         if not self._cancel.is_set():
-            processors = [Tap(recorder.before_filters), *self._filters(), Tap(recorder.after_filters)]
-            if settings.strategy == "sample":
-                processors.append(Draw(settings.seed, self._loaded.model.device))
-            if fits_loop(self._loaded.model):
-                self._continue(processors, recorder)
-            else:
-                self._generate(processors, recorder)
+            processors = tapped(filters, recorder)
+            try:
+                if draw is not None and generate_draws(settings):
+                    with SeededDraws(draw):
+                        self._generate(processors, recorder)
+                else:
+                    processors += [draw] if draw else []
+                    decode = self._continue if fits_loop(self._loaded.model) else self._generate
+                    decode(processors, recorder)
+            except NothingLeftError:
+                self._nothing_left = True
         recorder.flush()
-        return recorder.steps, recorder.hit_stop_string
+        others = tuple(GeneratedSequence(tuple(ids), codec.decode(ids), None) for ids in recorder.others)
+        return recorder.steps, recorder.hit_stop_string, others
 
-    def _search(self, decoder: IncrementalDecoder) -> tuple[list[Step], BeamTree, bool]:
+    def _search(self, decoder: IncrementalDecoder) -> tuple[list[Step], BeamTree, bool, tuple[GeneratedSequence, ...]]:
         plan = self._plan
         recorder = BeamRecorder(self._loaded, plan, self._cancel, self._emit)
-        best: list[int] = []
+        found: list[list[int]] = [[]]
         if not self._cancel.is_set():
-            processors = [Tap(recorder.before_filters), *self._filters(), Tap(recorder.after_filters)]
-            best = self._generate(processors, recorder)
-        steps, tree = recorder.finish(best, decoder)
+            processors = [
+                Tap(recorder.before_filters),
+                *(one.process for one in self._filters()),
+                Tap(recorder.after_filters),
+            ]
+            drawn = SeededDraws(Draw(plan.settings.seed, self._loaded.model.device))
+            with drawn if plan.settings.draws else nullcontext():
+                found = self._generate(processors, recorder)
+        steps, tree = recorder.finish(found[0], decoder)
         for step in steps:
             self._emit(step)
-        return steps, tree, recorder.hits_stop_string(best)
+        decode = self._loaded.codec.decode
+        others = tuple(GeneratedSequence(tuple(ids), decode(ids), score_in(tree, ids)) for ids in found[1:])
+        return steps, tree, recorder.hits_stop_string(found[0]), others
 
     def _continue(self, processors: list[Any], criterion: Any) -> None:
         model, plan = self._loaded.model, self._plan
@@ -182,8 +217,8 @@ class DecodingRun:
             step=traced_step(model),
         )
 
-    def _generate(self, processors: list[Any], criterion: Any) -> list[int]:
-        """Run generate; return the ids of the best sequence, without the prompt."""
+    def _generate(self, processors: list[Any], criterion: Any) -> list[list[int]]:
+        """Run generate; return the ids of each sequence, best first, without the prompt."""
         model, plan = self._loaded.model, self._plan
         with torch.inference_mode():
             ids = torch.tensor([plan.prompt_ids], device=model.device)  # (1, prompt)
@@ -194,13 +229,24 @@ class DecodingRun:
                 logits_processor=LogitsProcessorList(processors),
                 stopping_criteria=StoppingCriteriaList([criterion]),
             )
-        return output[0, plan.n_given :].tolist()
+        sequences = output.sequences[:, plan.n_given :].tolist()
+        places = getattr(output, "beam_indices", None)  # (sequence, length), -1 behind the end of each
+        if places is None:
+            return sequences
+        lengths = (places >= 0).sum(dim=1).tolist()
+        return [ids[:length] for ids, length in zip(sequences, lengths, strict=True)]
 
-    def _filters(self) -> list[LogitsProcessor]:
-        plan = self._plan
-        max_length = plan.n_given + plan.max_new_tokens
-        rules = plan.rules.build(plan.n_given, max_length, sorted(plan.eos_ids), self._loaded.model.device)
-        return build_filters(plan.settings, rules)
+    def _filters(self) -> list[Filter]:
+        plan, settings = self._plan, self._plan.settings
+        rules = plan.rules.build(
+            plan.n_given,
+            plan.n_given + plan.max_new_tokens,
+            sorted(plan.eos_ids),
+            self._loaded.model.device,
+            num_beams=settings.num_beams if settings.searches else 1,
+            n_tokens=self._loaded.spec.vocabulary_size,
+        )
+        return build_filters(settings, rules, plan.eos_ids)
 
 
 def stream(
@@ -223,15 +269,3 @@ def _events_of(run: DecodingRun) -> Iterator[GenerationEvent]:
     finally:
         if not run.finished:
             run.cancel()
-
-
-def _finish_reason(plan: Plan, steps: list[Step], hit_stop_string: bool) -> FinishReason:
-    is_full = len(steps) >= plan.max_new_tokens
-    is_forced = is_full and plan.rules.forced_last is not None  # an end that was no choice
-    if steps and steps[-1].token.id in plan.eos_ids and not is_forced:
-        return "end-of-text"
-    if hit_stop_string:
-        return "stop-string"
-    if is_full:
-        return "context" if plan.cut_by_context else "length"
-    return "stopped"

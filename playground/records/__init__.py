@@ -8,12 +8,13 @@ from playground.records.errors import PlaygroundError
 from playground.records.flow import FlowMethod, TokenFlow
 from playground.records.generation import (
     Candidate,
+    Draw,
     FinishReason,
+    Funnel,
+    GeneratedSequence,
     GenerationEvent,
     GenerationRecord,
-    GenerationSettings,
     Step,
-    Strategy,
 )
 from playground.records.greedy_comparison import GreedyComparison
 from playground.records.maps import (
@@ -27,10 +28,12 @@ from playground.records.maps import (
     MapValues,
     MapView,
 )
+from playground.records.next_token import NextToken, Reading, RuleEffect
 from playground.records.norms import NormMap
 from playground.records.patterns import HeadPatterns, PatternName, PatternScore, describe, fitting
 from playground.records.positions import PositionalSignal, PositionKind, RotaryAngles, ShuffleComparison, ShuffledMap
 from playground.records.query_key import QueryKeyRow
+from playground.records.settings import EarlyStopping, GenerationSettings, Strategy, contradictions, remarks
 from playground.records.spec import ModelKind, ModelSpec
 from playground.records.texts import ReadText, TextIds
 from playground.records.tokens import Token, TokenScore
@@ -48,8 +51,12 @@ __all__ = [
     "ComparedRun",
     "Continuation",
     "CounterfactualMap",
+    "Draw",
+    "EarlyStopping",
     "FinishReason",
     "FlowMethod",
+    "Funnel",
+    "GeneratedSequence",
     "GenerationEvent",
     "GenerationRecord",
     "GenerationSettings",
@@ -64,6 +71,7 @@ __all__ = [
     "MaskedPrediction",
     "ModelKind",
     "ModelSpec",
+    "NextToken",
     "NormMap",
     "PatternName",
     "PatternScore",
@@ -72,7 +80,9 @@ __all__ = [
     "PositionalSignal",
     "QueryKeyRow",
     "ReadText",
+    "Reading",
     "RotaryAngles",
+    "RuleEffect",
     "ShuffleComparison",
     "ShuffledMap",
     "Step",
@@ -84,7 +94,9 @@ __all__ = [
     "TokenScore",
     "Word",
     "WordMap",
+    "contradictions",
     "describe",
     "describe_fate",
     "fitting",
+    "remarks",
 ]

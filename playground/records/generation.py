@@ -1,72 +1,16 @@
 """What was asked of a decoding, and every step that it took."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+import numpy as np
+
 from playground.records.beams import BeamProgress, BeamTree
-from playground.records.errors import PlaygroundError
+from playground.records.settings import GenerationSettings
 from playground.records.tokens import Token
 
-Strategy = Literal["greedy", "sample", "beam"]
-FinishReason = Literal["length", "end-of-text", "stop-string", "stopped", "context"]
-
-STRATEGIES: tuple[Strategy, ...] = ("greedy", "sample", "beam")
-
-
-def _number(name: str, value: object, low: float, high: float, *, whole: bool) -> float | int:
-    wanted = "a whole number" if whole else "a number"
-    message = f"{name} must be {wanted} from {low:g} to {high:g}, not {str(value)[:40]!r}."
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise PlaygroundError(message)
-    if not math.isfinite(value) or (whole and value != int(value)) or not low <= value <= high:
-        raise PlaygroundError(message)
-    return int(value) if whole else float(value)
-
-
-@dataclass(frozen=True)
-class GenerationSettings:
-    """How to decode; names and meaning are those of transformers' GenerationConfig.
-
-    Raises PlaygroundError where a value is out of its range or of the wrong type. Values that the strategy
-    does not use are checked too, and kept, so that changing the strategy loses nothing.
-    """
-
-    strategy: Strategy = "sample"
-    temperature: float = 0.8
-    top_k: int = 40  # 0 switches the filter off
-    top_p: float = 1.0
-    repetition_penalty: float = 1.0
-    num_beams: int = 4
-    length_penalty: float = 1.0
-    early_stopping: bool = False
-    max_new_tokens: int = 64
-    stop: tuple[str, ...] = ()
-    seed: int = 7
-
-    def __post_init__(self) -> None:
-        if self.strategy not in STRATEGIES:
-            raise PlaygroundError(f"strategy must be one of {', '.join(STRATEGIES)}, not {str(self.strategy)[:40]!r}.")
-        bounds: dict[str, tuple[float, float, bool]] = {
-            "temperature": (0.01, 100.0, False),
-            "top_k": (0, 1_000_000, True),
-            "top_p": (0.0, 1.0, False),
-            "repetition_penalty": (0.01, 100.0, False),
-            "num_beams": (1, 16, True),
-            "length_penalty": (-10.0, 10.0, False),
-            "max_new_tokens": (1, 100_000, True),
-            "seed": (0, 2**63 - 1, True),
-        }
-        for name, (low, high, whole) in bounds.items():
-            object.__setattr__(self, name, _number(name, getattr(self, name), low, high, whole=whole))
-        if not isinstance(self.early_stopping, bool):
-            raise PlaygroundError(f"early_stopping must be true or false, not {str(self.early_stopping)[:40]!r}.")
-        stop = (self.stop,) if isinstance(self.stop, str) else self.stop
-        if not isinstance(stop, list | tuple) or not all(isinstance(text, str) and text for text in stop):
-            raise PlaygroundError("stop must be a list of texts that are not empty.")
-        if len(stop) > 16 or any(len(text) > 200 for text in stop):
-            raise PlaygroundError("stop takes at most 16 texts of at most 200 characters.")
-        object.__setattr__(self, "stop", tuple(stop))
+FinishReason = Literal["length", "end-of-text", "stop-string", "stopped", "context", "nothing-left"]
 
 
 class Candidate(NamedTuple):
@@ -84,6 +28,37 @@ class Candidate(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Funnel:
+    """The distribution of one step after each filter, in the order in which they were applied.
+
+    The first stage is the model's own distribution, the last one what the token was chosen from.
+    """
+
+    names: tuple[str, ...]
+    n_kept: tuple[int, ...]  # candidates that are still possible after the stage
+    # What the tokens that are left had before the stage: 1 where a stage removes nothing
+    survived: tuple[float, ...]
+    probabilities: np.ndarray = field(compare=False)  # float32 [stage, candidate], as Step.candidates
+
+
+@dataclass(frozen=True)
+class Draw:
+    """How chance chose a token.
+
+    torch.multinomial draws one waiting time for each token, exponentially distributed and the shorter the likelier
+    the token, and takes the token that comes first. That race has the same law as one uniform number on the unit
+    interval that the tokens divide: the winner's part of it, and within that part the place 1 - exp(-time), which is
+    uniform and independent of who won, since the time of the first of all is exponential with rate 1.
+    """
+
+    time: float  # when the chosen token came, in units of the mean time of the first of all
+    place: float  # 1 - exp(-time), in [0, 1): where in its part of the unit interval the mark stands
+    times: np.ndarray = field(compare=False)  # float32 [candidate], as Step.candidates; infinite for removed ones
+    second: Candidate | None  # who would have come next, None where one candidate was left
+    second_time: float
+
+
+@dataclass(frozen=True)
 class Step:
     """One token being chosen.
 
@@ -98,6 +73,23 @@ class Step:
     entropy_bits: float  # of the raw distribution
     n_kept: int  # candidates that the filters left
     token: Token  # the chosen token, with its exact share of the text
+    end_probability: float = 0.0  # of all ends of the text together, in the raw distribution
+    funnel: Funnel | None = None  # None in a search: its distributions are those of many hypotheses
+    draw: Draw | None = None  # None where nothing was left to chance
+
+    @property
+    def log_probability(self) -> float:
+        """Of the chosen token in the raw distribution, in nats."""
+        return math.log(self.chosen.raw_probability) if self.chosen.raw_probability > 0 else -math.inf
+
+
+@dataclass(frozen=True)
+class GeneratedSequence:
+    """One of several texts of a run. `score` is transformers' sequences_scores, where the texts were searched for."""
+
+    token_ids: tuple[int, ...]
+    text: str
+    score: float | None
 
 
 @dataclass(frozen=True)
@@ -115,6 +107,15 @@ class GenerationRecord:
     finish_reason: FinishReason
     beam_tree: BeamTree | None
     duration_s: float
+    sequences: tuple[GeneratedSequence, ...] = ()  # all that were asked for, this record's own first
+
+    @property
+    def perplexity(self) -> float:
+        """How many tokens the model hesitated between on average: e to the mean surprisal in nats; 1 of nothing."""
+        if not self.steps:
+            return 1.0
+        mean = -sum(step.log_probability for step in self.steps) / len(self.steps)
+        return math.exp(mean) if mean < 700 else math.inf
 
     @property
     def ids(self) -> tuple[int, ...]:

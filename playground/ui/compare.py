@@ -13,7 +13,7 @@ import gradio as gr
 from playground.backends.protocol import Backend
 from playground.records import BeamProgress, GenerationRecord, GenerationSettings, PlaygroundError, Step
 from playground.ui.batches import Batch, Batches
-from playground.ui.controls.decoding import DecodingControls
+from playground.ui.controls.decoding import DecodingControls, settings_from
 from playground.ui.status import AT_ONCE, PRIVATE, says_errors, status_line
 from playground.ui.tabs.compare import (
     GRID_HINT,
@@ -70,7 +70,7 @@ class Compare:
                 inputs_kwargs={
                     **text,
                     "max_new_tokens": self.decoding.max_new_tokens,
-                    "repetition_penalty": self.decoding.repetition_penalty,
+                    "repetition_penalty": self.decoding.settings["repetition_penalty"],
                     **column.inputs(),
                 },
                 outputs=[tab.status, tab.table, *(column.text for column in tab.columns)],
@@ -78,7 +78,7 @@ class Compare:
             )
         tab.fill.click(
             self.on_grid,
-            inputs_kwargs={**text, "seed": self.decoding.seed, "n_tokens": tab.cell_tokens},
+            inputs_kwargs={**text, "seed": self.decoding.settings["seed"], "n_tokens": tab.cell_tokens},
             outputs=[tab.status, tab.grid],
             **MODELS,
         )
@@ -198,7 +198,7 @@ class Compare:
         records: list[GenerationRecord] = []
         try:
             wanted = within(times, 2, MOST_ASKED, "Times")
-            base = GenerationSettings(**{**settings, "max_new_tokens": within(n_tokens, 1, LONGEST_ASKED, "Tokens")})
+            base = settings_from({**settings, "max_new_tokens": within(n_tokens, 1, LONGEST_ASKED, "Tokens")})
             if base.strategy != "sample":
                 raise PlaygroundError(
                     "Greedy and beam search write the same every time: choose Sample as the strategy above."

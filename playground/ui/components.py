@@ -99,3 +99,19 @@ def build_frame(elem_id: str, *, hint: str, place: int) -> gr.HTML:
         elem_id=elem_id,
         elem_classes=["frame-block"],
     )
+
+
+def build_funnel(elem_id: str, *, mode: str, hint: str, place: int) -> gr.HTML:
+    """Build the funnel of one distribution: value and controls (JSON of settings) from views.funnel.
+
+    mode: "preview" follows the page's controls, "step" has sliders of its own.
+    """
+    return gr.HTML(
+        value="",
+        controls="{}",
+        html_template=place_kept("html/funnel.html", hint, place).replace("MODE", mode),
+        js_on_load=read_asset("js/funnel.js") + script_with_palette("js/funnel_view.js"),
+        head=SHARED_SCRIPT,
+        apply_default_css=False,
+        elem_id=elem_id,
+    )

@@ -35,11 +35,11 @@ def build_page(backend: Backend) -> gr.Blocks:
         )
         visit = gr.State(Visit(), time_to_live=SESSION_SECONDS)
         panel, decoding = build_text_panel(backend)
-        with gr.Tabs(elem_id="instruments"):
+        with gr.Tabs(elem_id="instruments") as instruments:
             with gr.Tab("Attention", id="attention"):
                 attention = build_attention()
             with gr.Tab("Choices", id="choices"):
-                choices = build_choices()
+                choices = build_choices(instruments)
             with gr.Tab("Beams", id="beams"):
                 beams = build_beams()
             with gr.Tab("Compare", id="compare"):

@@ -13,10 +13,10 @@ from playground.ui.head_views.map import shown_map, token_of_row
 from playground.ui.head_views.save import make_file
 from playground.ui.session import Session, Visit, in_turn
 from playground.ui.shown_text import within_kind
-from playground.ui.status import AT_ONCE, says_errors
+from playground.ui.status import AT_ONCE, PRIVATE, says_errors
 from playground.ui.tabs.attention import AttentionTab, show_tint
 from playground.ui.tabs.beams import BeamsTab
-from playground.ui.tabs.choices import ChoicesTab, show_choices
+from playground.ui.tabs.choices import ChoicesTab
 from playground.ui.text_panel import TextPanel
 
 
@@ -55,6 +55,20 @@ class Selection:
             trigger(handler, inputs_kwargs={"visit": self.visit, **more}, outputs=followers, **AT_ONCE)
 
         follow(self.tokens.select, self.on_token)
+        follow(self.choices.uncertain.select, self.on_token)
+        follow(self.choices.strip.select, self.on_strip)
+        self.choices.tabs.select(
+            self.on_instrument,
+            inputs_kwargs={"visit": self.visit},
+            outputs=[self.status, self.choices.funnel],
+            **AT_ONCE,
+        )
+        self.choices.read.click(
+            self.on_read,
+            inputs_kwargs={"visit": self.visit, "text": self.choices.person},
+            outputs=[self.status, *self.choices.person_outputs()],
+            **PRIVATE,
+        )
         follow(attention.overview.select, self.on_tile)
         follow(attention.patterns.table.select, self.on_tile)
         follow(attention.map.chart.select, self.on_map_row)
@@ -95,7 +109,7 @@ class Selection:
         attention = self.attention
         values = attention.show_selection(self.backend, session, visit.view, moved=moved)
         shown = dict(zip(attention.outputs(), values, strict=True))
-        shown |= dict(zip(self.choices.outputs(), show_choices(session), strict=True))
+        shown |= self.choices.show_selection(self.backend, session, is_open=visit.choices_open)
         shown |= dict(zip(self.beams.outputs(), self.beams.show_selection(session), strict=True))
         chips = gr.HTML(selected=session.selected, tint=show_tint(self.backend, session))
         visit.session = session
@@ -107,6 +121,30 @@ class Selection:
         """A chip was selected."""
         session = visit.session
         return self.follow(visit, session.select(place_in(event, 0, len(session.ids))))
+
+    @says_errors
+    @in_turn
+    def on_strip(self, visit: Visit, event: gr.EventData) -> dict[Any, Any]:
+        """A token of the run's strip was clicked."""
+        session = visit.session
+        first = session.n_prompt if session.steps else 0
+        place = first + place_in(event, 0, len(session.ids) - first)
+        return self.follow(visit, replace(session, selected=place))
+
+    @says_errors
+    @in_turn
+    def on_instrument(self, visit: Visit, event: gr.SelectData) -> dict[Any, Any]:
+        """Another instrument was opened: the funnel is filled only while it is in sight."""
+        visit.choices_open = event.value == self.choices.name
+        if not visit.choices_open or not visit.session.ids:
+            return {self.status: gr.skip()}
+        return {self.choices.funnel: self.choices.show_funnel(self.backend, visit.session)}
+
+    @says_errors
+    def on_read(self, visit: Visit, text: str) -> dict[Any, Any]:
+        """A person's text is to be read beside the model's."""
+        model = visit.session.model or self.backend.models()[0]
+        return self.choices.show_person(self.backend, model, text)
 
     @says_errors
     @in_turn

@@ -14,7 +14,9 @@ from playground.records import (
     AttentionShape,
     BeamTree,
     FlowMethod,
+    GeneratedSequence,
     GenerationRecord,
+    GenerationSettings,
     MapValues,
     MapView,
     ModelKind,
@@ -147,6 +149,16 @@ class Session:
         """The tree of the run, where it was a beam search."""
         return self.run.beam_tree if self.run else None
 
+    @property
+    def settings(self) -> GenerationSettings | None:
+        """The settings of the run, where the text was generated."""
+        return self.run.settings if self.run else None
+
+    @property
+    def sequences(self) -> tuple[GeneratedSequence, ...]:
+        """All texts of the run."""
+        return self.run.sequences if self.run else ()
+
     def number(self, token: int) -> int:
         """Return the number of a token in its own text: an encoder-decoder has two."""
         return token - self.n_source if token >= self.n_source else token
@@ -183,6 +195,7 @@ class Visit:
         self.lock = threading.RLock()
         self.session = Session()
         self.view = ""  # the view of a head that is open; the first where it is none
+        self.choices_open = False  # whether the Choices tab is
 
     def __deepcopy__(self, memo: dict[int, object]) -> "Visit":
         """Gradio copies the initial state for each visitor, who gets a visit of their own."""

@@ -56,6 +56,7 @@ def describe_run(record: GenerationRecord) -> str:
         "stop-string": "a stop text came",
         "stopped": "you stopped it",
         "context": "the model's context is full",
+        "nothing-left": "the filters left no token to choose: allow a word again, or larger groups to repeat",
     }
     tokens = "1 token" if count == 1 else f"{count} tokens"
     return (

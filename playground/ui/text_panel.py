@@ -7,7 +7,7 @@ import gradio as gr
 
 from playground.backends.protocol import Backend
 from playground.ui.components import build_token_chips
-from playground.ui.controls.decoding import DecodingControls, build_decoding, build_strategy
+from playground.ui.controls.decoding import DecodingControls, build_decoding, build_preview, build_strategy
 from playground.ui.status import AT_ONCE, status_line
 
 ANALYSE = "Analyse without generating"
@@ -68,6 +68,7 @@ def build_text_panel(backend: Backend) -> tuple[TextPanel, DecodingControls]:
                 generate = gr.Button("Generate", variant="primary", elem_id="generate", min_width=130)
                 stop = gr.Button("Stop", elem_id="stop", interactive=False, min_width=90)
                 analyse = gr.Button(ANALYSE, elem_id="analyse", min_width=130)
+            preview = build_preview()
         with (
             gr.Column(scale=6, min_width=320, elem_id="panel-controls"),
             gr.Accordion("Model and settings", open=True, elem_id="settings"),
@@ -77,7 +78,7 @@ def build_text_panel(backend: Backend) -> tuple[TextPanel, DecodingControls]:
                     list(names), value=names[0], label="Model", elem_id="model", filterable=False, min_width=140
                 )
                 strategy = build_strategy()
-            decoding = build_decoding(strategy)
+            decoding = build_decoding(strategy, preview)
     with gr.Column(elem_id="panel-text"):
         tokens = build_token_chips("tokens")
         status = gr.HTML(status_line("Ready."), elem_id="status")

@@ -7,15 +7,10 @@ from typing import Any
 import gradio as gr
 
 from playground.backends.protocol import Backend
-from playground.records import (
-    BeamProgress,
-    GenerationRecord,
-    GenerationSettings,
-    PlaygroundError,
-    Step,
-)
+from playground.records import BeamProgress, GenerationRecord, PlaygroundError, Step
 from playground.ui.beam_search import BeamSearch
-from playground.ui.controls.decoding import DecodingControls
+from playground.ui.controls.decoding import DecodingControls, settings_from
+from playground.ui.controls.preview import Preview
 from playground.ui.room import SECOND, analysis_line, checked_writer, room_line
 from playground.ui.selection import Selection
 from playground.ui.session import Cancellations, Session, Visit, in_turn
@@ -23,7 +18,7 @@ from playground.ui.shown_text import session_of, session_of_text, within_kind
 from playground.ui.status import AT_ONCE, PRIVATE, describe_run, says_errors, status_line
 from playground.ui.tabs.attention import AttentionTab, show_tint
 from playground.ui.tabs.beams import BeamsTab
-from playground.ui.tabs.choices import ChoicesTab, show_choices
+from playground.ui.tabs.choices import ChoicesTab
 from playground.ui.text_panel import TextPanel
 from playground.views.tokens import prompt_lines, scored_lines, step_lines
 
@@ -61,6 +56,7 @@ class Wiring:
         selection = Selection(self.backend, self.visit, panel, self.attention, self.choices, beams=self.beams)
         selection.wire()
         BeamSearch(self.backend, self.visit, panel, self.beams, selection).wire(page, shown)
+        Preview(self.backend, panel.prompt, panel.model, self.decoding).wire(page)
         panel.stop.click(self.on_stop, **AT_ONCE)
         page.unload(self.on_stop)  # a closed tab leaves no run behind
         page.fns[max(page.fns)].api_visibility = "private"  # unload() has no argument for it
@@ -125,7 +121,7 @@ class Wiring:
         visitor = str(request.session_hash)
         switch = self.cancellations.begin(visitor)
         try:
-            wanted = GenerationSettings(**settings)
+            wanted = settings_from(settings)
             kind = checked_writer(self.backend.spec(model))
             read = self.backend.read(model, prompt)
             begun = session_of_text(model, read, kind, visit.session)  # as it looks until something is written
@@ -194,7 +190,7 @@ class Wiring:
         scores = self.backend.score(session.model, session.text)[: session.n_prompt]
         values = self.attention.show_text(self.backend, session, visit.view)
         shown = dict(zip(self.attention.outputs(), values, strict=True))
-        shown |= dict(zip(self.choices.outputs(), show_choices(session), strict=True))
+        shown |= self.choices.show_text(self.backend, session, is_open=visit.choices_open)
         shown |= dict(zip(self.beams.outputs(), self.beams.show_text(session), strict=True))
         lines = scored_lines(scores, session.tokens, session.parts, session.n_read) + step_lines(session.steps)
         chips = gr.HTML(value=lines, selected=session.selected, tint=show_tint(self.backend, session))

@@ -1,12 +1,15 @@
-"""The strategy and its controls: only those that apply are shown."""
+"""The strategy and its controls: only those that apply are shown, the rarer ones in a fold."""
 
+import json
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import gradio as gr
 
 from playground.records import GenerationSettings, Strategy
+from playground.ui.components import build_funnel
+from playground.ui.status import AT_ONCE
 from playground.views.palette import ASSETS
 
 LARGEST_SEED = 999_999
@@ -16,24 +19,71 @@ WHAT_STRATEGIES_DO = {
     "sample": "Draws the next token by its probability, after the filters below.",
     "beam": "Follows several beginnings at once and keeps the likeliest whole.",
 }
+EARLY_STOPPING: dict[str, bool | str] = {
+    "when better is unlikely": False,
+    "as soon as enough have ended": True,
+    "when better is impossible": "never",
+}
+PRESETS: dict[str, dict[str, float | str]] = {
+    "Precise": {"temperature": 0.3, "top_k": 20, "top_p": 0.9},
+    "Balanced": {"temperature": 0.8, "top_k": 40, "top_p": 1.0},
+    "Wild": {"temperature": 1.4, "top_k": 0, "top_p": 1.0, "min_p": 0.02},
+}
+PRESET_NEUTRAL: dict[str, float | str] = {
+    "strategy": "sample",
+    "min_p": 0.0,
+    "typical_p": 1.0,
+    "repetition_penalty": 1.0,
+    "no_repeat_ngram_size": 0,
+}
+# Which controls count for a strategy, beside those that always do
+FOR_DRAWS: tuple[str, ...] = ("temperature", "top_k", "top_p", "min_p", "typical_p")
+FOR_SEARCHES: tuple[str, ...] = ("num_beams", "do_sample", "length_penalty", "early_stopping")
 
 
 @dataclass(frozen=True)
 class DecodingControls:
-    """The components, under the names of GenerationSettings."""
+    """The components, under the names of GenerationSettings, and what answers them."""
 
-    strategy: gr.Radio
-    temperature: gr.Slider
-    top_k: gr.Slider
-    top_p: gr.Slider
-    repetition_penalty: gr.Slider
-    num_beams: gr.Slider
-    max_new_tokens: gr.Slider
-    seed: gr.Number
+    settings: dict[str, Any]
+    conflicts: gr.HTML
+    preview: gr.HTML
+    code: gr.Code
+    code_fold: gr.Accordion
+    presets: dict[str, gr.Button] = field(default_factory=dict)
 
-    def inputs(self) -> dict[str, gr.components.Component]:
+    @property
+    def max_new_tokens(self) -> Any:
+        """The slider of the length."""
+        return self.settings["max_new_tokens"]
+
+    def inputs(self) -> dict[str, Any]:
         """Return the components by the names of the settings, for `inputs_kwargs`."""
-        return dict(vars(self))
+        return dict(self.settings)
+
+
+def settings_from(values: dict[str, Any]) -> GenerationSettings:
+    """Return the settings that the controls' values mean; PlaygroundError where they are none.
+
+    Texts stand one a line in their boxes; how a search stops is chosen in words.
+    """
+    wanted = dict(values)
+    for name in ("stop", "bad_words", "force_words"):
+        if isinstance(text := wanted.get(name), str):
+            wanted[name] = tuple(line for line in text.split("\n") if line.strip())
+    stopping = wanted.get("early_stopping")
+    if isinstance(stopping, str):
+        wanted["early_stopping"] = EARLY_STOPPING.get(stopping, stopping)
+    return GenerationSettings(**wanted)
+
+
+def control_values(settings: GenerationSettings) -> dict[str, Any]:
+    """Return what the controls hold for such settings."""
+    values: dict[str, Any] = {name: getattr(settings, name) for name in settings.__dataclass_fields__}
+    for name in ("stop", "bad_words", "force_words"):
+        values[name] = "\n".join(values[name])
+    values["early_stopping"] = next(word for word, value in EARLY_STOPPING.items() if value == settings.early_stopping)
+    return values
 
 
 def build_strategy() -> gr.Radio:
@@ -50,56 +100,112 @@ def build_strategy() -> gr.Radio:
     )
 
 
-def build_decoding(strategy: gr.Radio) -> DecodingControls:
+def build_preview() -> gr.HTML:
+    """Build the picture of what the settings do to the token that comes next."""
+    with gr.Accordion("What could come next, filter by filter", open=True, elem_id="next-token-fold"):
+        return build_funnel("next-token", mode="preview", hint="Type a prompt to see what could follow.", place=190)
+
+
+def build_decoding(strategy: gr.Radio, preview: gr.HTML) -> DecodingControls:
     """Build and wire the controls that go with `strategy`."""
-    default = GenerationSettings()
+    default = control_values(GenerationSettings())
+    made: dict[str, Any] = {"strategy": strategy}
 
-    def slider(low: float, high: float, value: float, step: float, **words: Any) -> gr.Slider:
-        return gr.Slider(low, high, value, step=step, min_width=120, buttons=[], **words)
+    def slider(name: str, low: float, high: float, step: float, label: str, info: str, **more: Any) -> None:
+        made[name] = gr.Slider(
+            low, high, default[name], step=step, label=label, info=info, min_width=120, buttons=[],
+            elem_id=more.pop("elem_id", name.replace("_", "-")), **more,
+        )  # fmt: skip
 
+    with gr.Row(elem_id="presets"):
+        presets = {name: gr.Button(name, size="sm", elem_id=f"preset-{name.lower()}") for name in (*PRESETS, "Reset")}
     with gr.Row(elem_id="control-grid"):
-        temperature = slider(
-            0.1, 2.0, default.temperature, 0.05,
-            label="Temperature", info="low safe, high wild", elem_id="temperature",
-        )  # fmt: skip
-        top_k = slider(0, 200, default.top_k, 1, label="Top-k", info="the k likeliest; 0 = all", elem_id="top-k")
-        top_p = slider(0.05, 1.0, default.top_p, 0.01, label="Top-p", info="likeliest that sum to p", elem_id="top-p")
-        num_beams = slider(
-            2, 10, default.num_beams, 1,
-            label="Beams", info="beginnings followed at once", elem_id="num-beams", visible=False,
-        )  # fmt: skip
-        repetition_penalty = slider(
-            1.0, 2.0, default.repetition_penalty, 0.05,
-            label="Repetition penalty", info="above 1 avoids them", elem_id="repetition-penalty",
-        )  # fmt: skip
-        max_new_tokens = slider(
-            1, 500, default.max_new_tokens, 1, label="Length", info="new tokens at most", elem_id="max-new-tokens"
-        )  # fmt: skip
+        slider("temperature", 0.1, 2.0, 0.05, "Temperature", "Below 1 favours likely tokens, above 1 unlikely ones.")
+        slider("top_k", 0, 200, 1, "Top-k", "Keeps only the k likeliest tokens; 0 keeps all.")
+        slider("top_p", 0.05, 1.0, 0.01, "Top-p", "Keeps the likeliest that together have probability p.")
+        slider("num_beams", 2, 10, 1, "Beams", "So many beginnings are followed at once.", visible=False)
+        slider("max_new_tokens", 1, 500, 1, "Length", "New tokens at most.")
         with gr.Row(elem_id="seed-row") as seed_row:
-            seed = gr.Number(
-                default.seed, label="Seed", info="repeats a draw", precision=0, minimum=0, maximum=LARGEST_SEED,
-                elem_id="seed", min_width=80, scale=3,
+            made["seed"] = gr.Number(
+                default["seed"], label="Seed", info="The same seed repeats a draw.", precision=0, minimum=0,
+                maximum=LARGEST_SEED, elem_id="seed", min_width=80, scale=3,
             )  # fmt: skip
             dice = gr.Button(
                 "New", icon=ASSETS / "icons" / "dice.svg", elem_id="dice", size="sm", min_width=70, scale=0
             )
-    dice.click(lambda: random.randint(0, LARGEST_SEED), outputs=seed, api_visibility="private", queue=False)
+    conflicts = gr.HTML("", elem_id="conflicts")
+    with gr.Accordion("More filters", open=False, elem_id="more-filters"):
+        _build_rarer(made, default, slider)
+    with gr.Accordion("Show code", open=False, elem_id="code-fold") as code_fold:
+        code = gr.Code("", language="python", interactive=False, show_label=False, elem_id="code", max_lines=24)
+    dice.click(lambda: random.randint(0, LARGEST_SEED), outputs=made["seed"], **AT_ONCE)
+    _wire_presets(presets, made, default)
+    _wire_strategy(made, seed_row)
+    return DecodingControls(made, conflicts, preview, code, code_fold, presets)
 
-    only_sampling = [temperature, top_k, top_p, seed_row]
 
-    def on_strategy(strategy: str) -> list[Any]:
+def _build_rarer(made: dict[str, Any], default: dict[str, Any], slider: Any) -> None:
+    """Build the controls that few need, into the fold that is open for them."""
+    with gr.Row(elem_id="rarer-grid"):
+        slider("min_p", 0.0, 0.5, 0.01, "Min-p", "Removes tokens less likely than this share of the likeliest.")
+        slider("typical_p", 0.05, 1.0, 0.01, "Typical-p", "Keeps tokens about as surprising as the model expects.")
+        slider("repetition_penalty", 1.0, 2.0, 0.05, "Repetition penalty", "Makes tokens that came before less likely.")
+        slider(
+            "no_repeat_ngram_size", 0, 10, 1, "No repeats of", "No group of so many tokens comes twice; 0 allows it.",
+            elem_id="no-repeat",
+        )  # fmt: skip
+        slider(
+            "length_penalty", -2.0, 3.0, 0.1, "Length penalty", "Above 0 favours long texts, below 0 short ones.",
+            visible=False,
+        )  # fmt: skip
+        slider("num_return_sequences", 1, 8, 1, "Texts", "So many texts come out; the first is shown above.")
+        made["early_stopping"] = gr.Dropdown(
+            list(EARLY_STOPPING), value=default["early_stopping"], label="Search ends",
+            info="When texts of a search that go on can no longer win.", elem_id="early-stopping", filterable=False,
+            visible=False, min_width=120,
+        )  # fmt: skip
+        made["do_sample"] = gr.Checkbox(
+            default["do_sample"], label="Draw in the search", info="Beginnings are drawn, not just the likeliest.",
+            elem_id="do-sample", visible=False, min_width=120,
+        )  # fmt: skip
+    with gr.Row(elem_id="word-grid"):
+        for name, label, info in (
+            ("bad_words", "Forbidden words", "Never written; one a line."),
+            ("force_words", "Forced words", "Written before the text ends, at its end if need be; one a line."),
+            ("stop", "Stop texts", "The text ends where one of them comes; one a line."),
+        ):
+            made[name] = gr.Textbox(
+                "", label=label, info=info, lines=1, max_lines=3, elem_id=name.replace("_", "-"), min_width=140
+            )
+
+
+def _wire_presets(buttons: dict[str, gr.Button], made: dict[str, Any], default: dict[str, Any]) -> None:
+    """Let a preset set the filters, and the reset everything; in the browser, at once."""
+    for name, button in buttons.items():
+        values = default if name == "Reset" else PRESET_NEUTRAL | PRESETS[name]
+        outputs = [made[setting] for setting in values]
+        button.click(None, js=f"() => {json.dumps([*values.values()])}", outputs=outputs, **AT_ONCE)
+
+
+def _wire_strategy(made: dict[str, Any], seed_row: gr.Row) -> None:
+    """Show the controls that count for the strategy."""
+    strategy, do_sample = made["strategy"], made["do_sample"]
+    outputs = {name: made[name] for name in (*FOR_DRAWS, *FOR_SEARCHES, "num_return_sequences")}
+
+    def on_strategy(strategy: str, do_sample: bool) -> list[Any]:
+        draws = strategy == "sample" or (strategy == "beam" and bool(do_sample))
+        shown: dict[str, bool] = dict.fromkeys(FOR_DRAWS, draws) | dict.fromkeys(FOR_SEARCHES, strategy == "beam")
+        shown["num_return_sequences"] = strategy != "greedy"
         return [
             gr.Radio(info=WHAT_STRATEGIES_DO.get(strategy, "")),
-            gr.Slider(visible=strategy == "beam"),
-            *(gr.update(visible=strategy == "sample") for _ in only_sampling),
+            gr.update(visible=draws),
+            *(gr.update(visible=shown[name]) for name in outputs),
         ]
 
-    strategy.change(
+    gr.on(
+        [strategy.change, do_sample.change],
         on_strategy,
-        inputs=strategy,
-        outputs=[strategy, num_beams, *only_sampling],
-        api_visibility="private",
-        queue=False,
-        show_progress="hidden",
+        inputs=[strategy, do_sample],
+        outputs=[strategy, seed_row, *outputs.values()],
+        **AT_ONCE,
     )
-    return DecodingControls(strategy, temperature, top_k, top_p, repetition_penalty, num_beams, max_new_tokens, seed)

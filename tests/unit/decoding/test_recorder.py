@@ -2,10 +2,15 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
-from playground.decoding.recorder import N_CANDIDATES, observe
+from playground.decoding.processors import Draw
+from playground.decoding.recorder import N_CANDIDATES, build_draw, build_funnels, observe, observe_stages
+from playground.models.codec import TokenCodec
+from playground.records import Candidate, Step, Token
+from tests.models.checkpoints import byte_level_tokenizer
 
 
 def test_numbers_of_a_known_distribution():
@@ -41,3 +46,53 @@ def test_no_more_than_the_most_likely_are_kept():
     raw = torch.randn(1, 1000)
     (distribution,), _ = observe(raw, raw, [0])
     assert distribution.ids == raw[0].topk(N_CANDIDATES).indices.tolist()
+
+
+def test_a_funnel_by_hand():
+    raw = torch.tensor([[0.5, 0.25, 0.125, 0.125]]).log()
+    hot = raw / 0.5  # 16 : 4 : 1 : 1 of 22
+    cut = hot.clone()
+    cut[0, 2:] = -math.inf
+    stages = observe_stages(raw, [hot, cut])
+    (funnel,) = build_funnels(("temperature", "top-k"), stages, [[0, 1, 3]])
+    assert funnel.names == ("model", "temperature", "top-k")
+    assert funnel.n_kept == (4, 4, 2)
+    assert funnel.survived == pytest.approx((1, 1, 20 / 22))
+    assert funnel.survived[1] == 1.0
+    expected = [[0.5, 0.25, 0.125], [16 / 22, 4 / 22, 1 / 22], [0.8, 0.2, 0.0]]
+    assert funnel.probabilities.tolist() == [pytest.approx(row) for row in expected]
+
+
+def test_ends_of_a_text_are_added_up():
+    raw = torch.tensor([[0.5, 0.25, 0.25]]).log()
+    (distribution,), _ = observe(raw, raw, [0], end_ids=[1, 2, 99])
+    assert distribution.end_probability == pytest.approx(0.5)
+
+
+def test_a_race_by_hand():
+    codec = TokenCodec(byte_level_tokenizer())
+    names = [Candidate(id, str(id), str(id), p, p) for id, p in enumerate([0.5, 0.3, 0.2, 0.0])]
+    step = Step(0, names[1], 2, tuple(names), 1.5, 3, Token(1, "1", "1"))
+    exponentials = np.array([1.0, 0.03, 0.5, 0.001], np.float32)
+    draw = build_draw(np.array([0.5, 0.3, 0.2, 0.0], np.float32), exponentials, step, codec)
+    assert draw.times.tolist() == [pytest.approx(2.0), pytest.approx(0.1), pytest.approx(2.5), math.inf]
+    assert draw.time == pytest.approx(0.1)
+    assert draw.place == pytest.approx(1 - math.exp(-0.1))
+    assert draw.second is names[0]
+    assert draw.second_time == pytest.approx(2.0)
+    alone = build_draw(np.array([0.0, 1.0, 0.0, 0.0], np.float32), exponentials, step, codec)
+    assert alone.second is None
+    assert alone.second_time == math.inf
+
+
+def test_the_mark_on_the_unit_interval_is_uniform_whoever_wins():
+    probs = torch.tensor([[0.6, 0.3, 0.1]])
+    drawing = Draw(3, probs.device)
+    marks = []
+    for _ in range(4000):
+        id = int(drawing.choose(probs))
+        time = float(drawing.exponentials[0, id] / probs[0, id])
+        marks.append(float(probs[0, :id].sum()) + float(probs[0, id]) * -math.expm1(-time))
+    counts, _ = np.histogram(marks, bins=10, range=(0, 1))
+    assert counts.sum() == 4000
+    assert np.sum((counts - 400) ** 2 / 400) < 27.9  # chi-squared with 9 degrees of freedom, p = 0.001

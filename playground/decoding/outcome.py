@@ -1,0 +1,30 @@
+"""Why a decoding ended, and how good each of its texts is."""
+
+from playground.decoding.plan import Plan
+from playground.records import BeamTree, FinishReason, Step
+
+
+def score_in(tree: BeamTree, ids: list[int]) -> float | None:
+    """Return what the search ranked a sequence by, None where it is not in the tree."""
+    children = {(node.parent, node.token_id): node for node in tree.nodes}
+    node = None
+    for id in ids:
+        node = children.get((node.id if node else None, id))
+        if node is None:
+            return None
+    return node.score / len(ids) ** tree.length_penalty if node else None
+
+
+def finish_reason_of(plan: Plan, steps: list[Step], hit_stop_string: bool, nothing_left: bool) -> FinishReason:
+    """Return why a decoding ended: nothing_left says that the filters had left no token."""
+    is_full = len(steps) >= plan.max_new_tokens
+    is_forced = is_full and plan.rules.forced_last is not None  # an end that was no choice
+    if steps and steps[-1].token.id in plan.eos_ids and not is_forced:
+        return "end-of-text"
+    if hit_stop_string:
+        return "stop-string"
+    if nothing_left:
+        return "nothing-left"
+    if is_full:
+        return "context" if plan.cut_by_context else "length"
+    return "stopped"
