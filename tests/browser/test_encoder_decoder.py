@@ -115,16 +115,17 @@ def test_layers_and_heads_follow_the_kind(open_text: Callable[..., Page], attent
     page = open_text("marian", SOURCE, TARGET)
     choose_kind(page, "encoder")
     wait_for_map(page, attention.weights(0, 0, kind="encoder"))
-    for name, place in (("Layer", "2"), ("Head", "3")):
+    for name, place, head in (("Layer", "2", 0), ("Head", "3", 3)):
         page.get_by_role("combobox", name=name, exact=True).click()
         page.get_by_role("option", name=place, exact=True).click()
-    wait_for_map(page, attention.weights(2, 3, kind="encoder"))
+        wait_for_map(page, attention.weights(2, head, kind="encoder"))
     choose_kind(page, "cross")  # two layers of two heads
     wait_for_map(page, attention.weights(1, 1, kind="cross"))
     wait_for_mark(page, "heads-overview", x0=1, y0=1)
     expect(page.get_by_role("combobox", name="Layer", exact=True)).to_have_value("1")
     page.get_by_role("combobox", name="Layer", exact=True).click()
-    expect(page.get_by_role("option")).to_have_count(2)
+    expect(page.get_by_role("option", name="1", exact=True)).to_have_count(1)
+    expect(page.get_by_role("option", name="2", exact=True)).to_have_count(0)
 
 
 def test_a_token_of_the_target_tints_the_source(open_text: Callable[..., Page], attention: Attention) -> None:
