@@ -129,7 +129,16 @@ class Attention:
         """Return the weights of one head, or what `view` makes of its layer, with the tokens of rows and columns."""
         view = view or MapView()
         weights = view_weights(self, layer, check_place("head", head, self._layers(kind).n_heads), kind, view)
-        return HeadMap(kind, layer, head, weights, self.query_tokens(kind), self.key_tokens(kind), view)
+        return HeadMap(
+            kind,
+            layer,
+            head,
+            weights,
+            self.query_tokens(kind),
+            self.key_tokens(kind),
+            view,
+            layers=self._layers(kind).indices,
+        )
 
     def layer_maps(self, layer: int, kind: AttentionKind = "self") -> LayerMaps:
         """Return the weights of all heads of one layer with the tokens of rows and columns."""

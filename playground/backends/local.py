@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import torch
 
 from playground.analysis.shuffle import compare_shuffled, map_shuffled, shuffled, shuffled_order
+from playground.analysis.text_difference import subtract_texts
 from playground.attention.attention import Attention
 from playground.backends.cache import DEFAULT_BYTES, AttentionCache
 from playground.decoding.run import DecodingRun
@@ -31,6 +32,7 @@ from playground.records import (
     QueryKeyRow,
     ShuffleComparison,
     ShuffledMap,
+    TextDifference,
     Token,
     TokenFlow,
     TokenScore,
@@ -162,6 +164,18 @@ class LocalBackend:
     ) -> WordMap:
         """Return the weights of one head between words: to a word summed, from a word averaged (Clark et al. 2019)."""
         return self._attention(model, ids).word_map(layer, head, kind)
+
+    def text_difference(
+        self,
+        model: str,
+        ids: tuple[int, ...],
+        other_ids: tuple[int, ...],
+        layer: int,
+        head: int,
+        kind: AttentionKind = "self",
+    ) -> TextDifference:
+        """Return one head's weights in a text and in another of equally many tokens."""
+        return subtract_texts(self._attention(model, ids), self._attention(model, other_ids), layer, head, kind)
 
     def token_flow(
         self,

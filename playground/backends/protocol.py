@@ -23,6 +23,7 @@ from playground.records import (
     QueryKeyRow,
     ShuffleComparison,
     ShuffledMap,
+    TextDifference,
     Token,
     TokenFlow,
     TokenScore,
@@ -138,6 +139,18 @@ class Backend(Protocol):
         self, model: str, ids: tuple[int, ...], layer: int, head: int, kind: AttentionKind = "self"
     ) -> WordMap:
         """Return the weights of one head between words: to a word summed, from a word averaged (Clark et al. 2019)."""
+        ...
+
+    def text_difference(
+        self,
+        model: str,
+        ids: tuple[int, ...],
+        other_ids: tuple[int, ...],
+        layer: int,
+        head: int,
+        kind: AttentionKind = "self",
+    ) -> TextDifference:
+        """Return one head's weights in a text and in another of equally many tokens."""
         ...
 
     def token_flow(

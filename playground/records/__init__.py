@@ -31,6 +31,7 @@ from playground.records.patterns import HeadPatterns, PatternName, PatternScore,
 from playground.records.positions import PositionalSignal, PositionKind, RotaryAngles, ShuffleComparison, ShuffledMap
 from playground.records.query_key import QueryKeyRow
 from playground.records.spec import ModelKind, ModelSpec
+from playground.records.text_difference import TextDifference
 from playground.records.tokens import Token, TokenScore
 from playground.records.words import Word, WordMap
 
@@ -70,6 +71,7 @@ __all__ = [
     "ShuffledMap",
     "Step",
     "Strategy",
+    "TextDifference",
     "Token",
     "TokenFlow",
     "TokenScore",

@@ -13,6 +13,15 @@ from playground.records import FlowMethod, GenerationRecord, MapValues, MapView,
 
 
 @dataclass(frozen=True)
+class KeptText:
+    """A text that was kept to compare others with."""
+
+    model: str
+    ids: tuple[int, ...]
+    name: str  # its beginning, as it is shown
+
+
+@dataclass(frozen=True)
 class Session:
     """The text on the page. Empty (`ids` without members) until something was generated or analysed."""
 
@@ -26,6 +35,7 @@ class Session:
     head: int = 0
     map_values: MapValues = "weights"
     map_view: MapView = field(default_factory=MapView)
+    kept: KeptText | None = None  # the text that others can be compared with
     repeated_patterns: bool = False  # the scores of heads on repeated random tokens, not on this text
     overview_order: PatternName | None = None  # the pattern by which the overview is sorted
     flow_method: FlowMethod = "rollout"

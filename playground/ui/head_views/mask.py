@@ -11,6 +11,7 @@ import gradio as gr
 from playground.backends.protocol import Backend
 from playground.records import CounterfactualMap, HeadMap, MaskedPrediction, PlaygroundError
 from playground.ui.components import build_chart
+from playground.ui.head_views.base import drawn_of_head, drawn_of_text
 from playground.ui.session import Session
 from playground.views.head_map import draw_head_map
 from playground.views.masked_prediction import draw_masked_prediction, leak_sentence
@@ -42,7 +43,7 @@ class MaskPanel:
             )
         self.note = gr.HTML("", elem_classes=["caption"], elem_id="mask-note")
         self.prediction = build_chart("mask-prediction", hint=HINT, place=300)
-        self.chart = build_chart("mask-map", hint=HINT, place=480)
+        self.chart = build_chart("mask-map", hint=HINT, place=480, zoom=True)
 
     def outputs(self) -> list[gr.components.Component]:
         return [self.note, self.prediction, self.chart]
@@ -65,12 +66,13 @@ class MaskPanel:
         changed = backend.counterfactual_map(
             session.model, session.ids, session.layer, session.head, hidden, mask_off=session.mask_off
         )
-        drawn = draw_head_map(map_of(changed), compact=True).to_json()
+        drawn = drawn_of_head(draw_head_map(map_of(changed), compact=True), session, "counterfactual")
         try:
             prediction = backend.masked_prediction(session.model, session.ids, hidden, mask_off=session.mask_off)
         except PlaygroundError as error:  # the map is there all the same
             return [f"<p>{html.escape(str(error))}</p>", "", drawn]
-        return [note_of(prediction), draw_masked_prediction(prediction).to_json(), drawn]
+        bars = drawn_of_text(draw_masked_prediction(prediction), session, "counterfactual prediction")
+        return [note_of(prediction), bars, drawn]
 
 
 def map_of(changed: CounterfactualMap) -> HeadMap:

@@ -7,6 +7,7 @@ import gradio as gr
 from playground.backends.protocol import Backend
 from playground.records import HeadMap, MapView, PlaygroundError
 from playground.ui.components import build_chart
+from playground.ui.head_views.base import drawn_of_head, drawn_of_text
 from playground.ui.session import Session
 from playground.views.head_map import draw_head_map
 from playground.views.positions import draw_positions, positions_sentence
@@ -24,7 +25,7 @@ class PositionsPanel:
         self.note = gr.HTML("", elem_classes=["caption"], elem_id="positions-note")
         self.chart = build_chart("positions", hint=HINT, place=440)
         self.shuffle_note = gr.HTML("", elem_classes=["caption"], elem_id="shuffle-note")
-        self.shuffled = build_chart("shuffled-map", hint=HINT, place=480)
+        self.shuffled = build_chart("shuffled-map", hint=HINT, place=480, zoom=True)
 
     def outputs(self) -> list[gr.components.Component]:
         return [self.note, self.chart, self.shuffle_note, self.shuffled]
@@ -34,7 +35,7 @@ class PositionsPanel:
         drawn = draw_positions(signal, session.head)
         shown: list[object] = [
             f"<p>{html.escape(positions_sentence(signal, session.head))}</p>",
-            "" if drawn is None else drawn.to_json(),
+            "" if drawn is None else drawn_of_text(drawn, session, f"positions ({signal.kind})"),
         ]
         try:
             changed = backend.shuffled_map(session.model, session.ids, session.layer, session.head)
@@ -57,4 +58,6 @@ class PositionsPanel:
             changed.tokens,
             MapView(heads="difference"),
         )
-        return [*shown, f"<p>{html.escape(note)}</p>", draw_head_map(difference, compact=True).to_json()]
+        drawn_difference = draw_head_map(difference, compact=True)
+        what = "shuffled minus this text"
+        return [*shown, f"<p>{html.escape(note)}</p>", drawn_of_head(drawn_difference, session, what)]

@@ -9,8 +9,8 @@ import gradio as gr
 
 from playground.backends.protocol import Backend
 from playground.records import PatternName
-from playground.ui.components import build_chart, build_overview
-from playground.ui.head_views.base import HINT, HeadView
+from playground.ui.components import build_chart, build_download, build_overview
+from playground.ui.head_views.base import HINT, HeadView, drawn_of_text
 from playground.ui.head_views.bertviz import BertvizPanel
 from playground.ui.head_views.flow import FlowPanel
 from playground.ui.head_views.inside import InsidePanel
@@ -44,6 +44,7 @@ class AttentionTab:
     mask: MaskPanel
     views: tuple[HeadView, ...]
     view_tabs: gr.Tabs
+    download: gr.HTML
 
     def outputs(self) -> list[gr.components.Component]:
         return [self.caption, self.overview, self.layer, self.head, self.rows, *self.view_outputs()]
@@ -79,7 +80,11 @@ class AttentionTab:
         wanted = session.overview_order
         order = strongest_first(patterns, wanted) if wanted in patterns.names else None
         drawn = draw_heads_overview(summary, order=order, heads_per_key=spec.n_query_heads // (spec.n_kv_heads or 1))
-        return gr.HTML(value=drawn.to_json(), highlight=tile_highlight(session), patterns=pattern_scores(patterns))
+        return gr.HTML(
+            value=drawn_of_text(drawn, session, "all heads"),
+            highlight=tile_highlight(session),
+            patterns=pattern_scores(patterns),
+        )
 
     def order_of(self, label: str) -> PatternName | None:
         """Return the pattern that a choice of order names."""
@@ -146,6 +151,7 @@ def build_attention() -> AttentionTab:
         mask=mask,
         views=tuple(views),
         view_tabs=tabs,
+        download=build_download("download"),
     )
 
 
@@ -167,7 +173,9 @@ def look_caption(session: Session) -> str:
 def show_rows(backend: Backend, session: Session) -> gr.HTML:
     """Return where every head looked from the selected token, the selected head marked."""
     rows = backend.head_rows(session.model, session.ids, session.query)
-    return gr.HTML(value=draw_head_rows(rows, compact=True).to_json(), highlight=row_highlight(backend, session))
+    what = f"every head, from {plain_label(rows.query_tokens[rows.query])} (token {rows.query})"
+    drawn = drawn_of_text(draw_head_rows(rows, compact=True), session, what)
+    return gr.HTML(value=drawn, highlight=row_highlight(backend, session))
 
 
 def show_tint(backend: Backend, session: Session) -> str:
