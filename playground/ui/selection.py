@@ -48,7 +48,7 @@ class Selection:
         for head_list in (attention.layer, attention.head):
             follow(head_list.input, self.on_head, layer=attention.layer, head=attention.head)
         follow(attention.order.input, self.on_order, order=attention.order)
-        for panel in (attention.map, attention.patterns, attention.flow, attention.mask):
+        for panel in (attention.map, attention.patterns, attention.flow, attention.mask, attention.bertviz):
             for changed in panel.changes():
                 follow(changed, partial(self.on_option, panel.chosen), **panel.options())
         follow(attention.map.keep.click, self.on_keep)

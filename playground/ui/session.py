@@ -36,6 +36,8 @@ class Session:
     map_values: MapValues = "weights"
     map_view: MapView = field(default_factory=MapView)
     kept: KeptText | None = None  # the text that others can be compared with
+    bertviz_model: bool = False  # BertViz's model view, not its head view
+    bertviz_layers: tuple[int, int] | None = None  # the first and last of the model view; None: those that fit
     repeated_patterns: bool = False  # the scores of heads on repeated random tokens, not on this text
     overview_order: PatternName | None = None  # the pattern by which the overview is sorted
     flow_method: FlowMethod = "rollout"

@@ -42,6 +42,7 @@ class AttentionTab:
     patterns: PatternsPanel
     flow: FlowPanel
     mask: MaskPanel
+    bertviz: BertvizPanel
     views: tuple[HeadView, ...]
     view_tabs: gr.Tabs
     download: gr.HTML
@@ -112,8 +113,9 @@ class AttentionTab:
 
 def build_attention() -> AttentionTab:
     """Build the tab's components."""
-    head_map, patterns, flow, mask = MapPanel(), PatternsPanel(), FlowPanel(), MaskPanel()
-    views: Sequence[HeadView] = (head_map, patterns, InsidePanel(), flow, PositionsPanel(), mask, BertvizPanel())
+    head_map, patterns, flow = MapPanel(), PatternsPanel(), FlowPanel()
+    mask, bertviz = MaskPanel(), BertvizPanel()
+    views: Sequence[HeadView] = (head_map, patterns, InsidePanel(), flow, PositionsPanel(), mask, bertviz)
     with gr.Row(elem_id="attention-row"):
         with gr.Column(scale=5, min_width=320, elem_id="panel-overview"):
             with gr.Row(elem_id="overview-head"):
@@ -149,6 +151,7 @@ def build_attention() -> AttentionTab:
         patterns=patterns,
         flow=flow,
         mask=mask,
+        bertviz=bertviz,
         views=tuple(views),
         view_tabs=tabs,
         download=build_download("download"),
