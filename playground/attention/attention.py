@@ -161,8 +161,7 @@ class Attention:
         n_rows, n_columns = math.ceil(len(query_tokens) / block[0]), math.ceil(len(key_tokens) / block[1])
         tiles = np.zeros((layers.n_layers, layers.n_heads, n_rows, n_columns), dtype=np.uint8)
         for layer in range(layers.n_layers):  # one layer's weights in memory at a time
-            weights = layers.weights(layer)  # (head, query, key)
-            maxima = torch.nn.functional.max_pool2d(weights, block, ceil_mode=True)  # (head, row, column)
+            maxima = layers.maxima(layer, block)  # (head, row, column)
             tiles[layer, : len(maxima)] = maxima.mul(255).round_().clamp_(0, 255).to(torch.uint8).numpy()
         return AttentionSummary(kind, tiles, query_tokens, key_tokens, layers.indices)
 

@@ -83,10 +83,16 @@ class Wiring:
             **PRIVATE,
         )
         for event in (generated, analysed):
-            event.success(
+            overview = event.success(
                 self.on_text,
                 inputs_kwargs={"visit": self.visit},
-                outputs=[self.visit, panel.tokens, panel.status, *instruments],
+                outputs=[self.visit, panel.status, *self.attention.first_outputs()],
+                **PRIVATE,
+            )
+            overview.success(
+                self.on_views,
+                inputs_kwargs={"visit": self.visit},
+                outputs=[panel.tokens, panel.status, *instruments],
                 **PRIVATE,
             )
 
@@ -158,17 +164,27 @@ class Wiring:
     @says_errors
     @in_turn
     def on_text(self, visit: Visit) -> dict[Any, Any]:
-        """Fill the instruments for the text that has just come, and the probabilities of its prompt."""
+        """Show all heads of the text that has just come; the other instruments take longer, and follow."""
         if not visit.session.ids:
             return {self.status: gr.skip()}
         visit.session = session = self.within_model(visit.session)
+        values = self.attention.show_heads(self.backend, session)
+        return {self.visit: visit, **dict(zip(self.attention.first_outputs(), values, strict=True))}
+
+    @says_errors
+    @in_turn
+    def on_views(self, visit: Visit) -> dict[Any, Any]:
+        """Fill the other instruments for the text, and the probabilities of its prompt."""
+        session = visit.session
+        if not session.ids:
+            return {self.status: gr.skip()}
         scores = self.backend.score(session.model, session.ids)[: session.n_prompt]
-        values = self.attention.show_text(self.backend, session, visit.view)
+        values = self.attention.show_views(self.backend, session, visit.view)
         shown = dict(zip(self.attention.outputs(), values, strict=True))
         shown |= dict(zip(self.choices.outputs(), show_choices(session), strict=True))
         lines = scored_lines(scores, session.tokens) + step_lines(session.steps)
         chips = gr.HTML(value=lines, selected=session.selected, tint=show_tint(self.backend, session))
-        return {self.visit: visit, self.panel.tokens: chips, **shown}
+        return {self.panel.tokens: chips, **shown}
 
     def within_model(self, session: Session) -> Session:
         """Return the session with the layers of its text's attention, and a layer and a head that there are."""

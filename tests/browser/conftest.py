@@ -98,6 +98,14 @@ def wait_for_maps(page: Page) -> None:
     )
 
 
+def analyse(page: Page, text: str) -> None:
+    """Read a text without generating, and wait until the instruments show it."""
+    page.locator("#prompt textarea").fill(text)
+    page.locator("#status .status").evaluate("line => { line.textContent = ''; }")
+    page.locator("#analyse").click()
+    expect(page.locator("#status")).to_contain_text("read without generating")
+
+
 def joined_chips(page: Page) -> str:
     """Return the text of all chips, joined."""
     return page.locator("#tokens .chips").evaluate("box => [...box.children].map(chip => chip.textContent).join('')")

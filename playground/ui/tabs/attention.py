@@ -59,33 +59,41 @@ class AttentionTab:
             return self.views[index].name
         return self.views[0].name
 
-    def show_text(self, backend: Backend, session: Session, view: str) -> list[object]:
-        """Return the values of `outputs()` for a new text."""
+    def first_outputs(self) -> list[gr.components.Component]:
+        return [self.overview, self.layer, self.head]
+
+    def show_heads(self, backend: Backend, session: Session) -> list[object]:
+        """Return the values of `first_outputs()` for a new text: what is there soonest."""
         spec = backend.spec(session.model)
         return [
-            look_caption(session),
             self.show_overview(backend, session),
             gr.Dropdown(
                 choices=[(str(number), place) for place, number in enumerate(session.layers)], value=session.layer
             ),
             gr.Dropdown(choices=list(range(spec.n_query_heads)), value=session.head),
+        ]
+
+    def show_views(self, backend: Backend, session: Session, view: str) -> list[object]:
+        """Return the values of `outputs()` for a new text whose heads are shown already."""
+        patterns = pattern_scores(backend.head_patterns(session.model, session.ids))
+        return [
+            look_caption(session),
+            gr.HTML(patterns=patterns),
+            gr.skip(),
+            gr.skip(),
             show_rows(backend, session),
             *self.show_view(backend, session, view),
         ]
 
     def show_overview(self, backend: Backend, session: Session) -> gr.HTML:
-        """Return all heads, in the order that was chosen, with the scores that are said of a tile."""
+        """Return all heads, in the order that was chosen."""
         summary = backend.attention_summary(session.model, session.ids)
-        patterns = backend.head_patterns(session.model, session.ids)
-        spec = backend.spec(session.model)
-        wanted = session.overview_order
-        order = strongest_first(patterns, wanted) if wanted in patterns.names else None
+        spec, wanted, order = backend.spec(session.model), session.overview_order, None
+        if wanted is not None:
+            patterns = backend.head_patterns(session.model, session.ids)
+            order = strongest_first(patterns, wanted) if wanted in patterns.names else None
         drawn = draw_heads_overview(summary, order=order, heads_per_key=spec.n_query_heads // (spec.n_kv_heads or 1))
-        return gr.HTML(
-            value=drawn_of_text(drawn, session, "all heads"),
-            highlight=tile_highlight(session),
-            patterns=pattern_scores(patterns),
-        )
+        return gr.HTML(value=drawn_of_text(drawn, session, "all heads"), highlight=tile_highlight(session))
 
     def order_of(self, label: str) -> PatternName | None:
         """Return the pattern that a choice of order names."""
