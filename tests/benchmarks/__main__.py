@@ -9,7 +9,7 @@ import playground
 from playground.backends.local import LocalBackend
 from playground.models.catalogue import resolve
 from tests import chromium
-from tests.benchmarks import attention, machine, page, rates, start, table
+from tests.benchmarks import attention, beside_bertviz, machine, page, rates, start, table
 from tests.benchmarks.decoding import Bare
 from tests.benchmarks.measurement import Measurement
 from tests.server import running_app
@@ -68,10 +68,13 @@ def main() -> None:
         measured += measure_page(browser, backend, model, arguments.tokens)
         spec = backend.spec(model)
         where = machine.describe(browser.version, f"`{spec.name}`, {spec.n_parameters:,} parameters, {spec.dtype}")
+        tell("drawing beside BertViz …")
+        beside = beside_bertviz.measure(browser)
         browser.close()
     tell("drawing attention …")
     for n in N_TOKENS:
         measured += attention.measure(backend, model, n)
+    measured += beside
     finished = table.markdown(where, measured)
     print(finished)
     if arguments.write:

@@ -99,11 +99,14 @@ def wait_for_maps(page: Page) -> None:
 
 
 def analyse(page: Page, text: str) -> None:
-    """Read a text without generating, and wait until the instruments show it."""
+    """Read a text without generating, and wait until it stands there as chips; the instruments follow."""
     page.locator("#prompt textarea").fill(text)
-    page.locator("#status .status").evaluate("line => { line.textContent = ''; }")
     page.locator("#analyse").click()
-    expect(page.locator("#status")).to_contain_text("read without generating")
+    page.wait_for_function(
+        "text => [...(document.querySelector('#tokens .chips')?.children ?? [])]"
+        ".map(chip => chip.textContent).join('') === text",
+        arg=text,
+    )
 
 
 def joined_chips(page: Page) -> str:

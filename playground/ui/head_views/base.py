@@ -36,9 +36,9 @@ def drawn_of_head(figure: go.Figure, session: Session, what: str) -> str:
     """Return a figure of the selected head as JSON for the page, named for when it is saved as a picture."""
     layer, head = session.layer_number, session.head
     names = (session.model, f"layer-{layer}-head-{head}", what)
-    return name_picture(figure, *names, title=f"{session.model}: layer {layer}, head {head}, {what}").to_json()
+    return str(name_picture(figure, *names, title=f"{session.model}: layer {layer}, head {head}, {what}").to_json())
 
 
 def drawn_of_text(figure: go.Figure, session: Session, what: str) -> str:
     """Return a figure of the text, not of one head, as JSON for the page, named for when it is saved as a picture."""
-    return name_picture(figure, session.model, what, title=f"{session.model}: {what}").to_json()
+    return str(name_picture(figure, session.model, what, title=f"{session.model}: {what}").to_json())

@@ -4,6 +4,7 @@ import html
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import gradio as gr
 
@@ -66,7 +67,7 @@ class AttentionTab:
         """Return the values of `first_outputs()` for a new text: what is there soonest."""
         spec = backend.spec(session.model)
         return [
-            self.show_overview(backend, session),
+            self.show_overview(backend, session, patterns="{}"),  # those of the text before are not its own
             gr.Dropdown(
                 choices=[(str(number), place) for place, number in enumerate(session.layers)], value=session.layer
             ),
@@ -85,15 +86,15 @@ class AttentionTab:
             *self.show_view(backend, session, view),
         ]
 
-    def show_overview(self, backend: Backend, session: Session) -> gr.HTML:
-        """Return all heads, in the order that was chosen."""
+    def show_overview(self, backend: Backend, session: Session, **more: Any) -> gr.HTML:
+        """Return all heads, in the order that was chosen; more: other properties of the chart."""
         summary = backend.attention_summary(session.model, session.ids)
         spec, wanted, order = backend.spec(session.model), session.overview_order, None
         if wanted is not None:
             patterns = backend.head_patterns(session.model, session.ids)
             order = strongest_first(patterns, wanted) if wanted in patterns.names else None
         drawn = draw_heads_overview(summary, order=order, heads_per_key=spec.n_query_heads // (spec.n_kv_heads or 1))
-        return gr.HTML(value=drawn_of_text(drawn, session, "all heads"), highlight=tile_highlight(session))
+        return gr.HTML(value=drawn_of_text(drawn, session, "all heads"), highlight=tile_highlight(session), **more)
 
     def order_of(self, label: str) -> PatternName | None:
         """Return the pattern that a choice of order names."""
