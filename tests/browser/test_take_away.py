@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 import playground
-from tests.browser.conftest import analyse, wait_for_maps
+from tests.browser.conftest import PATIENCE_MS, analyse, wait_for_maps
 from tests.browser.test_head_views import choose, open_view, wait_for_weights
 
 TEXT = "Once upon a time there was a little girl who had a dog."
@@ -62,11 +62,13 @@ def check_png(browser: Browser, path: Path) -> None:
 
 def check_svg(path: Path, words: str) -> None:
     """Parse a picture: it is well-formed, on white, and says what it shows in dark ink."""
-    root = ElementTree.fromstring(path.read_text("utf-8"))
-    assert root.tag == "{http://www.w3.org/2000/svg}svg"
-    texts = ["".join(text.itertext()) for text in root.iter("{http://www.w3.org/2000/svg}text")]
+    root, svg = ElementTree.fromstring(path.read_text("utf-8")), "{http://www.w3.org/2000/svg}"
+    assert root.tag == f"{svg}svg"
+    texts = ["".join(text.itertext()) for text in root.iter(f"{svg}text")]
     assert any(words in text for text in texts), texts
-    assert "background: rgb(255, 255, 255)" in root.attrib["style"]
+    ground = next(root.iter(f"{svg}rect")).attrib
+    assert "fill: rgb(255, 255, 255)" in ground["style"]
+    assert (ground["width"], ground["height"]) == (root.attrib["width"], root.attrib["height"])
     assert "rgb(34, 37, 46)" in path.read_text("utf-8")  # the light theme's ink
 
 
@@ -131,6 +133,7 @@ def test_a_page_of_chosen_heads_opens_without_internet(
     def weights_in(path: Path) -> list[np.ndarray]:
         context = browser.new_context(offline=True)
         alone = context.new_page()
+        alone.set_default_timeout(PATIENCE_MS)
         complaints: list[str] = []
         alone.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
         alone.on("pageerror", lambda error: complaints.append(str(error)))
