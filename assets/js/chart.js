@@ -6,29 +6,32 @@ const palette = PALETTE;
 const plot = element.querySelector(".chart-plot");
 const empty = element.querySelector(".chart-empty");
 const hint = empty.textContent;
+const tools = element.querySelector(".chart-tools");
 let figure = null;
 let style = { log: false, threshold: 0 };
+let zoom = null; // of a chart that zooms (zoom.js): {x: [first, last], y: [first, last]}, counted in cells
+let dragmode = false;
 
 // Colours of weights: logarithmic on request, and none below the threshold.
-const weightStops = (name) => {
+const weightStops = (name, theme) => {
   const scale = palette[style.log && name === "attention" ? "attention-log" : name];
-  const all = stops(scale);
+  const all = stops(scale, theme);
   const { threshold } = style;
   if (!threshold || name !== "attention") return all;
   const nothing = all[0][1];
-  return [[0, nothing], [threshold, nothing], [threshold, colorAt(scale, threshold)], ...all.filter(([at]) => at > threshold)];
+  return [[0, nothing], [threshold, nothing], [threshold, colorAt(scale, threshold, theme)], ...all.filter(([at]) => at > threshold)];
 };
 
-const themed = (source) => {
-  const ink = cssColor("--ink"), faint = cssColor("--line"), accent = cssColor("--accent-ink");
+const themed = (source, theme = themeName()) => {
+  const [ink, faint, accent, soft] = ["--ink", "--line", "--accent-ink", "--ink-soft"].map((name) => cssColor(name, theme));
   const data = source.data.map((trace) => {
     const out = { ...trace };
     if (trace.meta?.scale) {
-      out.colorscale = weightStops(trace.meta.scale);
+      out.colorscale = weightStops(trace.meta.scale, theme);
       if (out.colorbar) out.colorbar = { ...out.colorbar, tickfont: { color: ink }, title: { ...out.colorbar.title, font: { color: ink } } };
     }
     if (trace.meta?.series) {
-      const color = palette.series[trace.meta.series][themeName()];
+      const color = palette.series[trace.meta.series][theme];
       out.marker = { ...trace.marker, color };
       if (trace.line) out.line = { ...trace.line, color };
     }
@@ -38,12 +41,13 @@ const themed = (source) => {
   layout.font = { ...layout.font, color: ink, family: getComputedStyle(document.body).fontFamily };
   layout.shapes = (layout.shapes || []).map((shape) =>
     shape.name === "grid" ? { ...shape, line: { ...shape.line, color: faint } }
-    : shape.name === "group" ? { ...shape, line: { ...shape.line, color: cssColor("--ink-soft") } }
+    : shape.name === "group" ? { ...shape, line: { ...shape.line, color: soft } }
     : shape,
   );
   layout.shapes.push(...selection(layout.meta || {}, accent));
   for (const axis of Object.keys(layout).filter((name) => /^[xy]axis/.test(name))) layout[axis] = { ...layout[axis], gridcolor: faint, linecolor: faint };
   layout.autosize = true;
+  layout.dragmode = dragmode;
   const width = plot.clientWidth || element.clientWidth;
   // A map of one text is about as high as it is wide, so that its cells are near square.
   const hover = layout.meta?.hover;
@@ -61,17 +65,25 @@ const themed = (source) => {
   return { data, layout };
 };
 
-// As many token labels as there is room for; on a narrow screen no colour bar.
+// As many token labels as there is room for, of the part that is shown; on a narrow screen no colour bar.
 const thinLabels = (trace, layout, width) => {
   const narrow = width < 480;
   if (narrow) trace.showscale = false;
+  const shown = (labels, axis) => (zoom ? labels.slice(zoom[axis][0], zoom[axis][1] + 1) : labels);
   const thinned = (labels, room) => labels.filter((_, at) => at % Math.max(1, Math.ceil((labels.length * 13) / room)) === 0);
-  const across = thinned(trace.x, Math.max(60, width - (narrow ? 90 : 190)));
+  const across = thinned(shown(trace.x, "x"), Math.max(60, width - (narrow ? 90 : 190)));
   const ticks = (labels) => ({ tickvals: labels, ticktext: labels.map((label) => label.replace(/\u200b/g, "")) });
   layout.xaxis = { ...layout.xaxis, ...ticks(across) };
   if (layout.meta.hover !== "weights") return;
-  layout.yaxis = { ...layout.yaxis, ...ticks(thinned(trace.y, Math.max(60, layout.height - 110))) };
+  layout.yaxis = { ...layout.yaxis, ...ticks(thinned(shown(trace.y, "y"), Math.max(60, layout.height - 110))) };
   if (narrow) for (const axis of ["xaxis", "yaxis"]) layout[axis].title = undefined;
+  if (!zoom) return;
+  for (const name of ["x", "y"]) {
+    const [first, last] = zoom[name];
+    const range = name === "x" ? [first - 0.5, last + 0.5] : [last + 0.5, first - 0.5];
+    Object.assign(layout[`${name}axis`], { range, autorange: false });
+    if (last - first < 40) layout[`${name}axis`].tickfont = { size: 11 };
+  }
 };
 
 // Tiles may stand in another order than the model's: from a place to (layer, head), and back.
@@ -103,12 +115,15 @@ const selection = (meta, accent) => {
 };
 
 const config = { displayModeBar: false, responsive: true, scrollZoom: false, doubleClick: "reset" };
+let onFigure = () => {}; // a chart with more abilities hooks in here
+let onFirstDraw = () => {};
 const draw = async () => {
   figure = props.value ? JSON.parse(props.value) : null;
   empty.hidden = Boolean(figure);
   empty.textContent = props.absent || hint;
-  plot.hidden = !figure;
+  plot.hidden = tools.hidden = !figure;
   if (!figure) return;
+  onFigure();
   await redraw();
   element.dispatchEvent(new CustomEvent("chart-drawn", { bubbles: true }));
 };
@@ -122,6 +137,7 @@ const redraw = async () => {
   plot.on("plotly_click", onClick);
   plot.on("plotly_hover", onHover);
   plot.on("plotly_unhover", hideTip);
+  onFirstDraw();
 };
 
 const place = (point) => {
@@ -155,16 +171,27 @@ element.querySelector(".chart").addEventListener("restyle", ({ detail }) => {
   style = { ...style, ...detail };
   redraw();
 });
-element.querySelector(".chart").addEventListener("save", ({ detail: format }) => {
-  if (!figure) return;
-  const { layer, head } = figure.layout.meta;
-  window.Plotly.downloadImage(plot, {
+
+// A picture to take away is made for white paper, whatever the page looks like, and says of what it is.
+const savePicture = (format) => {
+  const { data, layout } = themed(figure, "light");
+  const { file, title } = layout.meta || {};
+  layout.paper_bgcolor = layout.plot_bgcolor = "#ffffff";
+  if (title) layout.title = { text: title, font: { size: 15 }, x: 0, xanchor: "left", xref: "container", y: 1, yanchor: "top", yref: "container", pad: { t: 10, l: 10, b: 8 }, automargin: true };
+  const height = plot.clientHeight + (title ? 36 : 0);
+  if (title && layout.margin.t > 20) layout.margin = { ...layout.margin, t: layout.margin.t + 36 }; // not left to plotly
+  layout.height = height;
+  window.Plotly.downloadImage({ data, layout }, {
     format,
-    filename: `layer-${layer}-head-${head}`,
+    filename: file ?? element.closest("[id]").id,
     width: plot.clientWidth,
-    height: plot.clientHeight,
+    height,
     scale: format === "png" ? 2 : 1,
   });
+};
+tools.addEventListener("click", (event) => {
+  const format = event.target.closest("[data-save]")?.dataset.save;
+  if (format && figure) savePicture(format);
 });
 onTheme(redraw);
 watch("value", draw);

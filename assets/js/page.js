@@ -34,18 +34,20 @@ window.playground = (() => {
   const channel = (hex, at) => parseInt(hex.slice(1 + 2 * at, 3 + 2 * at), 16);
   const mix = (from, to, part) =>
     `rgb(${[0, 1, 2].map((at) => Math.round(channel(from, at) + (channel(to, at) - channel(from, at)) * part)).join(",")})`;
-  const colorAt = (scale, value) => {
+  const colorAt = (scale, value, theme = themeName()) => {
     const { positions } = scale;
-    const stops = scale[themeName()];
+    const stops = scale[theme];
     const v = Math.min(1, Math.max(0, value));
     let next = positions.findIndex((position) => position >= v);
     if (next <= 0) return stops[0];
     const part = (v - positions[next - 1]) / (positions[next] - positions[next - 1]);
     return mix(stops[next - 1], stops[next], part);
   };
-  const stops = (scale) => scale.positions.map((position, at) => [position, scale[themeName()][at]]);
+  const stops = (scale, theme = themeName()) => scale.positions.map((position, at) => [position, scale[theme][at]]);
 
-  const cssColor = (name) => getComputedStyle(document.body).getPropertyValue(name).trim();
+  // The root keeps the light colours, whatever the body has.
+  const cssColor = (name, theme = themeName()) =>
+    getComputedStyle(theme === "light" ? document.documentElement : document.body).getPropertyValue(name).trim();
 
   // One tooltip for the whole page. Lines are set as text, never as HTML: tokens are whatever a visitor typed.
   let tip;

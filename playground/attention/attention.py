@@ -147,7 +147,16 @@ class Attention:
         """Return the weights of one head, or what `view` makes of its layer, with the tokens of rows and columns."""
         view = view or MapView()
         weights = view_weights(self, layer, check_place("head", head, self._layers(kind).n_heads), kind, view)
-        return HeadMap(kind, layer, head, weights, self.query_tokens(kind), self.key_tokens(kind), view)
+        return HeadMap(
+            kind,
+            layer,
+            head,
+            weights,
+            self.query_tokens(kind),
+            self.key_tokens(kind),
+            view,
+            layers=self._layers(kind).indices,
+        )
 
     def layer_maps(self, layer: int, kind: AttentionKind = "self") -> LayerMaps:
         """Return the weights of all heads of one layer with the tokens of rows and columns."""
@@ -170,8 +179,7 @@ class Attention:
         n_rows, n_columns = math.ceil(len(query_tokens) / block[0]), math.ceil(len(key_tokens) / block[1])
         tiles = np.zeros((layers.n_layers, layers.n_heads, n_rows, n_columns), dtype=np.uint8)
         for layer in range(layers.n_layers):  # one layer's weights in memory at a time
-            weights = layers.weights(layer)  # (head, query, key)
-            maxima = torch.nn.functional.max_pool2d(weights, block, ceil_mode=True)  # (head, row, column)
+            maxima = layers.maxima(layer, block)  # (head, row, column)
             tiles[layer, : len(maxima)] = maxima.mul(255).round_().clamp_(0, 255).to(torch.uint8).numpy()
         return AttentionSummary(kind, tiles, query_tokens, key_tokens, layers.indices)
 

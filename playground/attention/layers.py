@@ -7,7 +7,7 @@ from typing import Protocol
 import torch
 
 from playground.attention.interface import AttentionCall, eager_weights
-from playground.attention.weights import ALL, compute_weights, is_plain
+from playground.attention.weights import ALL, block_maxima, compute_weights, is_plain
 
 
 class Layers(Protocol):
@@ -35,6 +35,10 @@ class Layers(Protocol):
 
     def weights(self, layer: int, heads: slice = ALL, queries: slice = ALL) -> torch.Tensor:
         """Return weights on the CPU  # float32 (head, query, key)."""
+        ...
+
+    def maxima(self, layer: int, block: tuple[int, int]) -> torch.Tensor:
+        """Return the largest weight of each block of queries by keys, on the CPU  # float32 (head, row, column)."""
         ...
 
 
@@ -81,6 +85,12 @@ class CapturedLayers:
                 return compute_weights(call, heads, queries)[..., self.keys].cpu()
             return eager_weights(call, queries)[heads, :, self.keys].float().cpu()
 
+    def maxima(self, layer: int, block: tuple[int, int]) -> torch.Tensor:
+        if not self.is_plain(layer) or self.keys != ALL:
+            return pooled(self.weights(layer), block)
+        with torch.inference_mode():
+            return block_maxima(self.calls[layer], block).cpu()
+
     def _is_plain(self, layer: int) -> bool:
         with torch.inference_mode():
             return is_plain(self.calls[layer])
@@ -110,6 +120,14 @@ class OutputLayers:
 
     def weights(self, layer: int, heads: slice = ALL, queries: slice = ALL) -> torch.Tensor:
         return self.outputs[layer][0, heads, queries].float().cpu()
+
+    def maxima(self, layer: int, block: tuple[int, int]) -> torch.Tensor:
+        return pooled(self.weights(layer), block)
+
+
+def pooled(weights: torch.Tensor, block: tuple[int, int]) -> torch.Tensor:
+    """Return the largest weight of each block  # (head, query, key) -> (head, row, column)."""
+    return torch.nn.functional.max_pool2d(weights, block, ceil_mode=True)
 
 
 def part_of(layers: Layers, chosen: Sequence[int]) -> Layers:

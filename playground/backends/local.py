@@ -10,6 +10,7 @@ import torch
 from playground.analysis.beam_and_greedy import compare_with_greedy
 from playground.analysis.continuations import count_continuations
 from playground.analysis.shuffle import compare_shuffled, in_order, map_shuffled, shuffled_order
+from playground.analysis.text_difference import subtract_texts
 from playground.analysis.text_metrics import compare_runs
 from playground.attention.attention import Attention
 from playground.backends.cache import DEFAULT_BYTES, AttentionCache
@@ -43,6 +44,7 @@ from playground.records import (
     ReadText,
     ShuffleComparison,
     ShuffledMap,
+    TextDifference,
     TextIds,
     Token,
     TokenFlow,
@@ -180,6 +182,18 @@ class LocalBackend:
     def word_map(self, model: str, text: TextIds, layer: int, head: int, kind: AttentionKind = "self") -> WordMap:
         """Return the weights of one head between words: to a word summed, from a word averaged (Clark et al. 2019)."""
         return self._attention(model, text).word_map(layer, head, kind)
+
+    def text_difference(
+        self,
+        model: str,
+        text: TextIds,
+        other: TextIds,
+        layer: int,
+        head: int,
+        kind: AttentionKind = "self",
+    ) -> TextDifference:
+        """Return one head's weights in a text and in another of equally many tokens."""
+        return subtract_texts(self._attention(model, text), self._attention(model, other), layer, head, kind)
 
     def token_flow(
         self,

@@ -31,6 +31,7 @@ from playground.records import (
     ReadText,
     ShuffleComparison,
     ShuffledMap,
+    TextDifference,
     TextIds,
     Token,
     TokenFlow,
@@ -155,6 +156,18 @@ class Backend(Protocol):
 
     def word_map(self, model: str, text: TextIds, layer: int, head: int, kind: AttentionKind = "self") -> WordMap:
         """Return the weights of one head between words: to a word summed, from a word averaged (Clark et al. 2019)."""
+        ...
+
+    def text_difference(
+        self,
+        model: str,
+        text: TextIds,
+        other: TextIds,
+        layer: int,
+        head: int,
+        kind: AttentionKind = "self",
+    ) -> TextDifference:
+        """Return one head's weights in a text and in another of equally many tokens."""
         ...
 
     def token_flow(

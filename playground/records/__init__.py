@@ -35,6 +35,7 @@ from playground.records.positions import PositionalSignal, PositionKind, RotaryA
 from playground.records.query_key import QueryKeyRow
 from playground.records.settings import EarlyStopping, GenerationSettings, Strategy, contradictions, remarks
 from playground.records.spec import ModelKind, ModelSpec
+from playground.records.text_difference import TextDifference
 from playground.records.texts import ReadText, TextIds
 from playground.records.tokens import Token, TokenScore
 from playground.records.words import Word, WordMap
@@ -87,6 +88,7 @@ __all__ = [
     "ShuffledMap",
     "Step",
     "Strategy",
+    "TextDifference",
     "TextIds",
     "TextMetrics",
     "Token",

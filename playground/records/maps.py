@@ -30,8 +30,8 @@ class AttentionSummary:
     layers: tuple[int, ...]  # by their numbers in the model: some layers may have no attention
 
 
-# What the cells hold: weights; weights times the length of the value; weights between words
-MapValues = Literal["weights", "norms", "words"]
+# What the cells hold: weights; weights times the length of the value; weights between words; of a text minus another
+MapValues = Literal["weights", "norms", "words", "texts"]
 HeadsShown = Literal["one", "mean", "max", "difference"]
 
 
@@ -61,6 +61,11 @@ class HeadMap:
     key_tokens: tuple[Token, ...]
     view: MapView = MapView()
     values: MapValues = "weights"
+    layers: tuple[int, ...] = ()  # by their numbers in the model; none: all layers have attention
+
+    def number_of(self, layer: int) -> int:
+        """Return a layer's number in the model, of which some layers may have no attention."""
+        return self.layers[layer] if layer < len(self.layers) else layer
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The three components of our own: token chips, a chart that answers clicks, a sandboxed frame.
+"""The components of our own: token chips, a chart that answers clicks, a sandboxed frame, a download.
 
 Each is gradio's HTML component with markup from assets/html and behaviour from assets/js.
 """
@@ -59,13 +59,14 @@ def build_overview(elem_id: str, *, hint: str, place: int) -> gr.HTML:
     return _build_chart(elem_id, ("js/chart.js", "js/overview.js"), hint=hint, place=place, patterns="{}")
 
 
-def build_chart(elem_id: str, *, hint: str, place: int) -> gr.HTML:
+def build_chart(elem_id: str, *, hint: str, place: int, zoom: bool = False) -> gr.HTML:
     """Build a chart: value = a plotly figure as JSON, highlight = JSON of what is selected in it.
 
     Fires `select` with {index: [row, column], value}. `place` is the height in pixels that is kept for it, so
-    that nothing jumps when it comes; `hint` says what to do while it is empty; absent = why it stays empty.
+    that nothing jumps when it comes; `hint` says what to do while it is empty; absent = why it stays empty. `zoom`: a
+    map of tokens by tokens can be looked at in part.
     """
-    return _build_chart(elem_id, ("js/chart.js",), hint=hint, place=place)
+    return _build_chart(elem_id, ("js/chart.js", "js/zoom.js") if zoom else ("js/chart.js",), hint=hint, place=place)
 
 
 def _build_chart(elem_id: str, scripts: tuple[str, ...], *, hint: str, place: int, **properties: Any) -> gr.HTML:
@@ -86,6 +87,18 @@ def _build_chart(elem_id: str, scripts: tuple[str, ...], *, hint: str, place: in
 def no_chart(reason: str) -> gr.HTML:
     """Return a chart that has nothing to show, and says why in its place."""
     return gr.HTML(value="", absent=reason)
+
+
+def build_download(elem_id: str) -> gr.HTML:
+    """Build what saves a file in the browser: value = JSON of {name, type, data (base64), nonce}. It shows nothing."""
+    return gr.HTML(
+        value="",
+        html_template="<span></span>",
+        js_on_load=read_asset("js/download.js"),
+        head=SHARED_SCRIPT,
+        apply_default_css=False,
+        elem_id=elem_id,
+    )
 
 
 def build_frame(elem_id: str, *, hint: str, place: int) -> gr.HTML:

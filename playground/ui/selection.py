@@ -9,8 +9,8 @@ import gradio as gr
 
 from playground.backends.protocol import Backend
 from playground.records import PlaygroundError
-from playground.ui.head_views.map import shown_map, token_of_row
-from playground.ui.head_views.save import make_file
+from playground.ui.head_views.map import keep_text, shown_map, token_of_row
+from playground.ui.head_views.save import file_message
 from playground.ui.session import Session, Visit, in_turn
 from playground.ui.shown_text import within_kind
 from playground.ui.status import AT_ONCE, PRIVATE, says_errors
@@ -18,6 +18,7 @@ from playground.ui.tabs.attention import AttentionTab, show_tint
 from playground.ui.tabs.beams import BeamsTab
 from playground.ui.tabs.choices import ChoicesTab
 from playground.ui.text_panel import TextPanel
+from playground.views.export import ExportedFile
 
 
 class Selection:
@@ -79,14 +80,15 @@ class Selection:
             self.on_kind, inputs_kwargs={"visit": self.visit, "kind": attention.kind}, outputs=followers, **AT_ONCE
         )
         follow(attention.order.input, self.on_order, order=attention.order)
-        for panel in (attention.map, attention.patterns, attention.flow, attention.mask):
+        for panel in (attention.map, attention.patterns, attention.flow, attention.mask, attention.bertviz):
             for changed in panel.changes():
                 follow(changed, partial(self.on_option, panel.chosen), **panel.options())
-        for name, button in attention.map.save.buttons.items():
-            button.click(
-                partial(self.on_save, name),
-                inputs_kwargs={"visit": self.visit},
-                outputs=[attention.map.save.download, self.status],
+        follow(attention.map.keep.click, self.on_keep)
+        for save in (*attention.map.save.saves(), *attention.patterns.saves()):
+            save.button.click(
+                partial(self.on_save, save.make),
+                inputs_kwargs={"visit": self.visit, **save.options},
+                outputs=[attention.download, self.status],
                 **AT_ONCE,
             )
         attention.view_tabs.select(
@@ -208,12 +210,18 @@ class Selection:
         return self.follow(visit, chosen(visit.session, **options), moved=False)
 
     @says_errors
-    def on_save(self, name: str, visit: Visit) -> dict[Any, Any]:
-        """The map is wanted as a file."""
+    @in_turn
+    def on_keep(self, visit: Visit) -> dict[Any, Any]:
+        """The text is to be kept, so that others can be compared with it."""
+        return self.follow(visit, keep_text(visit.session), moved=False)
+
+    @says_errors
+    def on_save(self, make: Callable[..., ExportedFile], visit: Visit, **options: Any) -> dict[Any, Any]:
+        """What is shown is wanted as a file."""
         session = visit.session
         if not session.ids:
             raise PlaygroundError("There is nothing to save yet: generate or analyse a text first.")
-        return {self.attention.map.save.download: make_file(shown_map(self.backend, session), session, name)}
+        return {self.attention.download: file_message(make(self.backend, session, **options))}
 
     @says_errors
     @in_turn

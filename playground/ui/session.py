@@ -29,6 +29,16 @@ from playground.views.tokens import NO_PARTS, Parts
 
 
 @dataclass(frozen=True)
+class KeptText:
+    """A text that was kept to compare others with."""
+
+    model: str
+    text: TextIds
+    n_tokens: int
+    name: str  # its beginning, as it is shown
+
+
+@dataclass(frozen=True)
 class Session:
     """The text on the page. Empty (`ids` without members) until something was generated or analysed."""
 
@@ -48,6 +58,9 @@ class Session:
     head: int = 0
     map_values: MapValues = "weights"
     map_view: MapView = field(default_factory=MapView)
+    kept: KeptText | None = None  # the text that others can be compared with
+    bertviz_model: bool = False  # BertViz's model view, not its head view
+    bertviz_layers: tuple[int, int] | None = None  # the first and last of the model view; None: those that fit
     repeated_patterns: bool = False  # the scores of heads on repeated random tokens, not on this text
     overview_order: PatternName | None = None  # the pattern by which the overview is sorted
     flow_method: FlowMethod = "rollout"

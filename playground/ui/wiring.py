@@ -101,15 +101,22 @@ class Wiring:
             concurrency_id="models",
             **PRIVATE,
         )
-        shown = [
-            event.success(
+        shown = []
+        for event in (generated, analysed):
+            overview = event.success(
                 self.on_text,
                 inputs_kwargs={"visit": self.visit},
-                outputs=[self.visit, panel.tokens, panel.status, *instruments],
+                outputs=[self.visit, panel.status, *self.attention.first_outputs()],
                 **PRIVATE,
             )
-            for event in (generated, analysed)
-        ]
+            shown.append(
+                overview.success(
+                    self.on_views,
+                    inputs_kwargs={"visit": self.visit},
+                    outputs=[panel.tokens, panel.status, *instruments],
+                    **PRIVATE,
+                )
+            )
         return shown[0]
 
     def on_generate(
@@ -183,18 +190,28 @@ class Wiring:
     @says_errors
     @in_turn
     def on_text(self, visit: Visit) -> dict[Any, Any]:
-        """Fill the instruments for the text that has just come, and the probabilities of its prompt."""
+        """Show all heads of the text that has just come; the other instruments take longer, and follow."""
         if not visit.session.ids:
             return {self.status: gr.skip()}
         visit.session = session = self.within_model(visit.session)
+        values = self.attention.show_heads(self.backend, session)
+        return {self.visit: visit, **dict(zip(self.attention.first_outputs(), values, strict=True))}
+
+    @says_errors
+    @in_turn
+    def on_views(self, visit: Visit) -> dict[Any, Any]:
+        """Fill the other instruments for the text, and the probabilities of its prompt."""
+        session = visit.session
+        if not session.ids:
+            return {self.status: gr.skip()}
         scores = self.backend.score(session.model, session.text)[: session.n_prompt]
-        values = self.attention.show_text(self.backend, session, visit.view)
+        values = self.attention.show_views(self.backend, session, visit.view)
         shown = dict(zip(self.attention.outputs(), values, strict=True))
         shown |= self.choices.show_text(self.backend, session, is_open=visit.choices_open)
         shown |= dict(zip(self.beams.outputs(), self.beams.show_text(session), strict=True))
         lines = scored_lines(scores, session.tokens, session.parts, session.n_read) + step_lines(session.steps)
         chips = gr.HTML(value=lines, selected=session.selected, tint=show_tint(self.backend, session))
-        return {self.visit: visit, self.panel.tokens: chips, **shown}
+        return {self.panel.tokens: chips, **shown}
 
     def within_model(self, session: Session) -> Session:
         """Return the session with the kinds of attention of its text, and a kind, layer and head that there are."""

@@ -4,6 +4,7 @@ Colours and fonts come from the page: its JavaScript reads `layout.meta` and the
 for the theme. What is set here is the light form, for notebooks.
 """
 
+import html
 from typing import Any
 
 import plotly.graph_objects as go
@@ -20,6 +21,17 @@ def base_layout(**changes: Any) -> dict[str, Any]:
         "hoverlabel": {"align": "left"},
         "dragmode": False,
     } | changes
+
+
+def name_picture(figure: go.Figure, *names: str, title: str) -> go.Figure:
+    """Return the figure with what a picture of it is called when it is saved: a file name of `names`, and a title."""
+    meta = {**(figure.layout.meta or {}), "file": file_stem(*names), "title": html.escape(title, quote=False)}
+    return figure.update_layout(meta=meta)
+
+
+def file_stem(*names: str) -> str:
+    """Return a file name without its ending, of ASCII letters, digits and hyphens; each name at most 40 long."""
+    return "-".join("".join(c if c.isascii() and c.isalnum() else "-" for c in name)[:40] for name in names)
 
 
 def empty_figure(message: str) -> go.Figure:

@@ -11,6 +11,7 @@ from playground.views.figure import base_layout
 from playground.views.labels import axis_labels, plain_label
 from playground.views.palette import ScaleName, colorscale
 
+LEAST_RANGE = 0.05  # of a difference of texts: what is next to nothing shall not look like much
 COMPACT_SCALE = 65535  # values as uint16: half the bytes of float32, and exact to 0.00002
 
 
@@ -49,9 +50,15 @@ def shares_meta(hover: str, columns: Sequence[Token], rows: Sequence[str], *, co
 
 
 def value_range(head_map: HeadMap) -> tuple[float, float]:
-    """Return what the ends of the colour scale stand for: weights are shares, lengths have no bound."""
+    """Return what the ends of the colour scale stand for.
+
+    Weights are shares, lengths have no bound; of two texts most weights change little, so the largest change counts.
+    """
     if head_map.values == "norms":
         return 0.0, float(np.nan_to_num(head_map.weights).max(initial=0)) or 1.0
+    if head_map.values == "texts":
+        most = max(LEAST_RANGE, float(np.abs(np.nan_to_num(head_map.weights)).max(initial=0)))
+        return -most, most
     return (-1.0 if head_map.view.heads == "difference" and head_map.values == "weights" else 0.0), 1.0
 
 

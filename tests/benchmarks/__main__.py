@@ -11,7 +11,7 @@ import playground
 from playground.backends.local import LocalBackend
 from playground.models.catalogue import resolve
 from tests import chromium
-from tests.benchmarks import attention, capture, gpt2_small, machine, page, rates, start, table
+from tests.benchmarks import attention, beside_bertviz, capture, gpt2_small, machine, page, rates, start, table
 from tests.benchmarks.decoding import Bare
 from tests.benchmarks.measurement import Measurement
 from tests.server import running_app
@@ -83,10 +83,13 @@ def main() -> None:
         measured += measure_larger(browser)
         spec = backend.spec(model)
         where = machine.describe(browser.version, f"`{spec.name}`, {spec.n_parameters:,} parameters, {spec.dtype}")
+        tell("drawing beside BertViz …")
+        beside = beside_bertviz.measure(browser)
         browser.close()
     tell("drawing attention …")
     for n in N_TOKENS:
         measured += attention.measure(backend, model, n)
+    measured += beside
     tell("capturing …")
     measured += capture.measure()
     finished = table.markdown(where, measured)

@@ -98,6 +98,17 @@ def wait_for_maps(page: Page) -> None:
     )
 
 
+def analyse(page: Page, text: str) -> None:
+    """Read a text without generating, and wait until it stands there as chips; the instruments follow."""
+    page.locator("#prompt textarea").fill(text)
+    page.locator("#analyse").click()
+    page.wait_for_function(
+        "text => [...(document.querySelector('#tokens .chips')?.children ?? [])]"
+        ".map(chip => chip.textContent).join('') === text",
+        arg=text,
+    )
+
+
 def joined_chips(page: Page) -> str:
     """Return the text of all chips, joined."""
     return page.locator("#tokens .chips").evaluate("box => [...box.children].map(chip => chip.textContent).join('')")

@@ -1,13 +1,8 @@
 """The views of one head: map options, patterns, the arithmetic, flow, mask, files; mouse and keyboard."""
 
-import csv
-import io
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 import playground
 from tests.browser.conftest import figure, generate, wait_for_mark
@@ -174,30 +169,6 @@ def test_flow_and_mask(page: Page, attention: "playground.Attention") -> None:
     page.locator("#mask-hidden input, #mask-hidden textarea").fill("99")
     page.keyboard.press("Enter")
     expect(page.locator("#status")).to_contain_text("“99” is no token of this text")
-
-
-def test_the_map_is_saved_and_opens_again(
-    page: Page, browser: Browser, attention: "playground.Attention", tmp_path: Path
-) -> None:
-    generate(page, PROMPT, length=4)
-    saved = {}
-    for name in ("png", "svg", "csv", "npz", "html", "python"):
-        with page.expect_download() as download:
-            page.locator(f"#save-{name}").click()
-        saved[name] = tmp_path / download.value.suggested_filename
-        download.value.save_as(saved[name])
-    assert saved["png"].read_bytes().startswith(b"\x89PNG")
-    assert saved["svg"].read_text().startswith("<svg")
-    weights = attention.weights(0, 0)
-    rows = list(csv.reader(io.StringIO(saved["csv"].read_text("utf-8-sig"))))
-    np.testing.assert_array_equal(np.array([row[1:] for row in rows[1:]], np.float32), weights)
-    np.testing.assert_array_equal(np.load(saved["npz"])["weights"], weights)
-    assert f"lm.attention({json.dumps([token.id for token in attention.tokens])})" in saved["python"].read_text()
-    offline = browser.new_context(offline=True)
-    alone = offline.new_page()
-    alone.goto(saved["html"].as_uri())
-    alone.wait_for_function("() => document.querySelector('.plotly-graph-div')?.data?.[0]?.z")
-    offline.close()
 
 
 @pytest.mark.parametrize("view", SHOWN_BY)

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import gradio as gr
+import plotly.graph_objects as go
 
 from playground.backends.protocol import Backend
 from playground.ui.session import Session
+from playground.views.figure import name_picture
 
 HINT = "Generate or analyse a text, and every attention head appears here."
 
@@ -28,3 +30,15 @@ class HeadView(Protocol):
     def show(self, backend: Backend, session: Session) -> list[object]:
         """Return the values of `outputs()` for what is selected."""
         ...
+
+
+def drawn_of_head(figure: go.Figure, session: Session, what: str) -> str:
+    """Return a figure of the selected head as JSON for the page, named for when it is saved as a picture."""
+    layer, head = session.layer_number, session.head
+    names = (session.model, f"layer-{layer}-head-{head}", what)
+    return str(name_picture(figure, *names, title=f"{session.model}: layer {layer}, head {head}, {what}").to_json())
+
+
+def drawn_of_text(figure: go.Figure, session: Session, what: str) -> str:
+    """Return a figure of the text, not of one head, as JSON for the page, named for when it is saved as a picture."""
+    return str(name_picture(figure, session.model, what, title=f"{session.model}: {what}").to_json())

@@ -10,6 +10,7 @@ import gradio as gr
 from playground.backends.protocol import Backend
 from playground.records import FlowMethod, PlaygroundError, TokenFlow
 from playground.ui.components import build_chart, no_chart
+from playground.ui.head_views.base import drawn_of_text
 from playground.ui.session import Session
 from playground.views.labels import plain_label
 from playground.views.token_flow import draw_token_flow
@@ -56,7 +57,9 @@ class FlowPanel:
             flow = backend.token_flow(session.model, session.text, session.query, session.flow_method, session.kind)
         except PlaygroundError as error:  # a flow through a long text is refused; a rollout is not
             return ["", no_chart(str(error))]
-        return [f"<p>{html.escape(flow_sentence(flow))}</p>", draw_token_flow(flow, compact=True).to_json()]
+        what = f"{session.flow_method} from {plain_label(flow.tokens[flow.token])} (token {flow.token})"
+        drawn = drawn_of_text(draw_token_flow(flow, compact=True), session, what)
+        return [f"<p>{html.escape(flow_sentence(flow))}</p>", drawn]
 
 
 def flow_sentence(flow: TokenFlow) -> str:

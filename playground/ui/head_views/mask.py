@@ -11,6 +11,7 @@ import gradio as gr
 from playground.backends.protocol import Backend
 from playground.records import CounterfactualMap, HeadMap, MaskedPrediction, PlaygroundError
 from playground.ui.components import build_chart, no_chart
+from playground.ui.head_views.base import drawn_of_head, drawn_of_text
 from playground.ui.session import Session
 from playground.views.head_map import draw_head_map
 from playground.views.masked_prediction import draw_masked_prediction, leak_sentence
@@ -46,7 +47,7 @@ class MaskPanel:
             )
         self.note = gr.HTML("", elem_classes=["caption"], elem_id="mask-note")
         self.prediction = build_chart("mask-prediction", hint=HINT, place=300)
-        self.chart = build_chart("mask-map", hint=HINT, place=480)
+        self.chart = build_chart("mask-map", hint=HINT, place=480, zoom=True)
 
     def outputs(self) -> list[gr.components.Component]:
         return [self.note, self.prediction, self.chart, self.mask_off]
@@ -75,7 +76,8 @@ class MaskPanel:
             mask_off=session.mask_off,
             kind=session.kind,
         )
-        drawn = draw_head_map(map_of(changed), compact=True, second_at=session.second_at).to_json()
+        picture = draw_head_map(map_of(changed), compact=True, second_at=session.second_at)
+        drawn = drawn_of_head(picture, session, "counterfactual")
         switch = gr.Checkbox(interactive=session.is_causal)
         if session.model_kind != "decoder":
             return [f"<p>{html.escape(note_beside_decoders(session))}</p>", no_chart(NO_PREDICTION), drawn, switch]
@@ -83,7 +85,8 @@ class MaskPanel:
             prediction = backend.masked_prediction(session.model, session.text, hidden, mask_off=session.mask_off)
         except PlaygroundError as error:  # the map is there all the same
             return ["", no_chart(str(error)), drawn, switch]
-        return [note_of(prediction), draw_masked_prediction(prediction).to_json(), drawn, switch]
+        bars = drawn_of_text(draw_masked_prediction(prediction), session, "counterfactual prediction")
+        return [note_of(prediction), bars, drawn, switch]
 
 
 def map_of(changed: CounterfactualMap) -> HeadMap:

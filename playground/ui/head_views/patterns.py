@@ -11,7 +11,9 @@ import gradio as gr
 from playground.backends.protocol import Backend
 from playground.records import HeadPatterns, describe
 from playground.ui.components import SHARED_SCRIPT, place_kept, script_with_palette
+from playground.ui.head_views.save import Save
 from playground.ui.session import Session
+from playground.views.export import ExportedFile, export_patterns
 from playground.views.patterns import patterns_table
 
 HINT = "Generate or analyse a text, and what its heads do appears here as scores."
@@ -42,6 +44,12 @@ class PatternsPanel:
             apply_default_css=False,
             elem_id="patterns",
         )
+
+        self.save = gr.Button("Save the table as CSV", size="sm", min_width=120, elem_id="save-patterns")
+
+    def saves(self) -> list[Save]:
+        """Return the button that saves the table."""
+        return [Save(self.save, export_of)]
 
     def outputs(self) -> list[gr.components.Component]:
         return [self.sentence, self.table]
@@ -76,3 +84,9 @@ def patterns_of(backend: Backend, session: Session) -> HeadPatterns:
     if session.repeated_patterns:
         return backend.repeated_patterns(session.model, session.kind)
     return backend.head_patterns(session.model, session.text, session.kind)
+
+
+def export_of(backend: Backend, session: Session) -> ExportedFile:
+    """Return the table that is shown as a file."""
+    text_name = "repeated-tokens" if session.repeated_patterns else "this-text"
+    return export_patterns(patterns_of(backend, session), session.model, text_name)

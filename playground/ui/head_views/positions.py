@@ -7,6 +7,7 @@ import gradio as gr
 from playground.backends.protocol import Backend
 from playground.records import HeadMap, MapView, PlaygroundError
 from playground.ui.components import build_chart, no_chart
+from playground.ui.head_views.base import drawn_of_head, drawn_of_text
 from playground.ui.session import Session
 from playground.views.head_map import draw_head_map
 from playground.views.positions import draw_positions, positions_sentence
@@ -29,7 +30,7 @@ class PositionsPanel:
         self.note = gr.HTML("", elem_classes=["caption"], elem_id="positions-note")
         self.chart = build_chart("positions", hint=HINT, place=440)
         self.shuffle_note = gr.HTML("", elem_classes=["caption"], elem_id="shuffle-note")
-        self.shuffled = build_chart("shuffled-map", hint=HINT, place=480)
+        self.shuffled = build_chart("shuffled-map", hint=HINT, place=480, zoom=True)
 
     def outputs(self) -> list[gr.components.Component]:
         return [self.note, self.chart, self.shuffle_note, self.shuffled]
@@ -42,7 +43,7 @@ class PositionsPanel:
         picture = draw_positions(signal, session.head)
         shown: list[object] = [
             f"<p>{html.escape(positions_sentence(signal, session.head))}</p>",
-            "" if picture is None else picture.to_json(),
+            "" if picture is None else drawn_of_text(picture, session, f"positions ({signal.kind})"),
         ]
         if session.kind == "decoder":
             return [*shown, "", no_chart(WRITTEN)]
@@ -67,8 +68,6 @@ class PositionsPanel:
             changed.tokens,
             MapView(heads="difference"),
         )
-        return [
-            *shown,
-            f"<p>{html.escape(note)}</p>",
-            draw_head_map(difference, compact=True, second_at=session.second_at).to_json(),
-        ]
+        drawn_difference = draw_head_map(difference, compact=True, second_at=session.second_at)
+        what = "shuffled minus this text"
+        return [*shown, f"<p>{html.escape(note)}</p>", drawn_of_head(drawn_difference, session, what)]

@@ -3,14 +3,15 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import gradio as gr
 
 from playground.backends.protocol import Backend
 from playground.records import AttentionKind, PatternName
 from playground.ui.caption import look_caption
-from playground.ui.components import build_chart, build_overview
-from playground.ui.head_views.base import HINT, HeadView
+from playground.ui.components import build_chart, build_download, build_overview
+from playground.ui.head_views.base import HINT, HeadView, drawn_of_text
 from playground.ui.head_views.bertviz import BertvizPanel
 from playground.ui.head_views.flow import FlowPanel
 from playground.ui.head_views.inside import InsidePanel
@@ -21,6 +22,7 @@ from playground.ui.head_views.positions import PositionsPanel
 from playground.ui.session import Session
 from playground.views.head_rows import draw_head_rows
 from playground.views.heads_overview import draw_heads_overview
+from playground.views.labels import plain_label
 from playground.views.patterns import LABELS, pattern_scores, strongest_first
 from playground.views.tokens import tint_of
 
@@ -47,8 +49,10 @@ class AttentionTab:
     patterns: PatternsPanel
     flow: FlowPanel
     mask: MaskPanel
+    bertviz: BertvizPanel
     views: tuple[HeadView, ...]
     view_tabs: gr.Tabs
+    download: gr.HTML
 
     def outputs(self) -> list[gr.components.Component]:
         return [self.kind, self.caption, self.overview, self.layer, self.head, self.rows, *self.view_outputs()]
@@ -62,32 +66,54 @@ class AttentionTab:
             return self.views[index].name
         return self.views[0].name
 
-    def show_text(self, backend: Backend, session: Session, view: str) -> list[object]:
-        """Return the values of `outputs()` for a new text."""
+    def first_outputs(self) -> list[gr.components.Component]:
+        return [self.kind, self.overview, self.layer, self.head]
+
+    def show_heads(self, backend: Backend, session: Session, scores: str = "{}") -> list[object]:
+        """Return the values of `first_outputs()` for a new text: what is there soonest; scores: as of show_scores."""
         return [
             show_kinds(session),
-            look_caption(session),
-            self.show_overview(backend, session),
+            self.show_overview(backend, session, patterns=scores),  # those of the text before are not its own
             gr.Dropdown(
                 choices=[(str(number), place) for place, number in enumerate(session.layers)], value=session.layer
             ),
             gr.Dropdown(choices=list(range(session.shape.n_heads)), value=session.head),
+        ]
+
+    def show_text(self, backend: Backend, session: Session, view: str) -> list[object]:
+        """Return the values of `outputs()` for a new text, or another kind of its attention."""
+        kinds, overview, layer, head = self.show_heads(backend, session, self.show_scores(backend, session))
+        views = [show_rows(backend, session), *self.show_view(backend, session, view)]
+        return [kinds, look_caption(session), overview, layer, head, *views]
+
+    def show_views(self, backend: Backend, session: Session, view: str) -> list[object]:
+        """Return the values of `outputs()` for a new text whose heads are shown already."""
+        return [
+            gr.skip(),
+            look_caption(session),
+            gr.HTML(patterns=self.show_scores(backend, session)),
+            gr.skip(),
+            gr.skip(),
             show_rows(backend, session),
             *self.show_view(backend, session, view),
         ]
 
-    def show_overview(self, backend: Backend, session: Session) -> gr.HTML:
-        """Return all heads, in the order that was chosen, with the scores that are said of a tile."""
+    def show_scores(self, backend: Backend, session: Session) -> str:
+        """Return what is said of a tile beside its picture."""
+        return pattern_scores(backend.head_patterns(session.model, session.text, session.kind))
+
+    def show_overview(self, backend: Backend, session: Session, **more: Any) -> gr.HTML:
+        """Return all heads, in the order that was chosen; more: other properties of the chart."""
         summary = backend.attention_summary(session.model, session.text, session.kind)
-        patterns = backend.head_patterns(session.model, session.text, session.kind)
-        spec = backend.spec(session.model)
-        wanted = session.overview_order
-        order = strongest_first(patterns, wanted) if wanted in patterns.names else None
+        spec, wanted, order = backend.spec(session.model), session.overview_order, None
+        if wanted is not None:
+            patterns = backend.head_patterns(session.model, session.text, session.kind)
+            order = strongest_first(patterns, wanted) if wanted in patterns.names else None
         # The key heads that the model names are those of all its layers, unless a side has heads of its own number
         n_key_heads = spec.n_kv_heads if session.shape.n_heads == spec.n_query_heads else 0
         heads_per_key = spec.n_query_heads // n_key_heads if n_key_heads else 1
         drawn = draw_heads_overview(summary, order=order, heads_per_key=heads_per_key)
-        return gr.HTML(value=drawn.to_json(), highlight=tile_highlight(session), patterns=pattern_scores(patterns))
+        return gr.HTML(value=drawn_of_text(drawn, session, "all heads"), highlight=tile_highlight(session), **more)
 
     def order_of(self, label: str) -> PatternName | None:
         """Return the pattern that a choice of order names."""
@@ -116,8 +142,9 @@ class AttentionTab:
 
 def build_attention() -> AttentionTab:
     """Build the tab's components."""
-    head_map, patterns, flow, mask = MapPanel(), PatternsPanel(), FlowPanel(), MaskPanel()
-    views: Sequence[HeadView] = (head_map, patterns, InsidePanel(), flow, PositionsPanel(), mask, BertvizPanel())
+    head_map, patterns, flow = MapPanel(), PatternsPanel(), FlowPanel()
+    mask, bertviz = MaskPanel(), BertvizPanel()
+    views: Sequence[HeadView] = (head_map, patterns, InsidePanel(), flow, PositionsPanel(), mask, bertviz)
     kind = gr.Radio(
         [(label, name) for name, label in KINDS.items()],
         label="Which attention",
@@ -161,8 +188,10 @@ def build_attention() -> AttentionTab:
         patterns=patterns,
         flow=flow,
         mask=mask,
+        bertviz=bertviz,
         views=tuple(views),
         view_tabs=tabs,
+        download=build_download("download"),
     )
 
 
@@ -175,10 +204,9 @@ def show_kinds(session: Session) -> gr.Radio:
 def show_rows(backend: Backend, session: Session) -> gr.HTML:
     """Return where every head looked from the selected token, the selected head marked."""
     rows = backend.head_rows(session.model, session.text, session.query, session.kind)
-    return gr.HTML(
-        value=draw_head_rows(rows, compact=True, second_at=session.second_at).to_json(),
-        highlight=row_highlight(session),
-    )
+    what = f"every head, from {plain_label(rows.query_tokens[rows.query])} (token {rows.query})"
+    drawn = drawn_of_text(draw_head_rows(rows, compact=True, second_at=session.second_at), session, what)
+    return gr.HTML(value=drawn, highlight=row_highlight(session))
 
 
 def show_tint(backend: Backend, session: Session) -> str:

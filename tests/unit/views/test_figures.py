@@ -2,12 +2,24 @@
 
 import base64
 import json
+import re
 
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 
-from playground.records import AttentionSummary, Candidate, HeadMap, HeadRows, LayerMaps, Step, Token
-from playground.views.bertviz import draw_head_view, window_around
+from playground.records import (
+    AttentionSummary,
+    Candidate,
+    HeadMap,
+    HeadRows,
+    LayerMaps,
+    PlaygroundError,
+    Step,
+    Token,
+)
+from playground.views.bertviz import MOST_MODEL_LINES, draw_head_view, draw_model_view, most_layers, window_around
+from playground.views.figure import base_layout, name_picture
 from playground.views.head_map import COMPACT_SCALE, draw_head_map
 from playground.views.head_rows import draw_head_rows
 from playground.views.heads_overview import draw_heads_overview
@@ -119,3 +131,42 @@ def test_bertviz_is_offline_and_no_token_can_leave_its_string():
 def test_bertviz_shows_a_window_where_a_text_is_too_long(center, first):
     assert window_around(center, 1024, 8) == (first, first + 100)
     assert window_around(center, 90, 8) == (0, 90)
+
+
+def params_of(page):
+    """Return the parameters that BertViz's script is given."""
+    found = re.search(r"const params = (\{.*?\});", page, re.DOTALL)
+    assert found
+    return json.loads(found[1])
+
+
+def test_the_model_view_has_a_row_a_layer_by_its_number_in_the_model():
+    hostile = (Token(0, "</script><script>alert(1)//", "</script><script>alert(1)//"), *tokens(3)[1:])
+    layers = [LayerMaps("self", place, causal(2, 3, 3) / (place + 1), hostile, hostile) for place in range(2)]
+    view = draw_model_view(layers, (4, 12))
+    assert "</script><script>alert" not in view.page
+    params = params_of(view.page)
+    assert (params["include_layers"], params["include_heads"], params["total_heads"]) == ([4, 12], [0, 1], 2)
+    shown = params["attention"][0]
+    expected = np.stack([layer.weights for layer in layers])
+    np.testing.assert_allclose(shown["attn"], expected, atol=5.1e-5)
+    assert shown["right_text"][1:] == ["·t1", "·t2"]
+
+
+def test_a_model_view_that_would_hold_up_the_browser_is_refused_with_what_fits():
+    n_tokens = 60
+    n_fitting = most_layers(8, n_tokens)
+    assert n_fitting * 8 * n_tokens**2 <= MOST_MODEL_LINES < (n_fitting + 1) * 8 * n_tokens**2
+    one = LayerMaps("self", 0, causal(8, n_tokens, n_tokens), tokens(n_tokens), tokens(n_tokens))
+    draw_model_view([one] * n_fitting, range(n_fitting))
+    with pytest.raises(PlaygroundError, match=f"Choose at most {n_fitting} layers, or a text of at most 55 tokens;"):
+        draw_model_view([one] * (n_fitting + 1), range(n_fitting + 1))
+    long = LayerMaps("self", 0, np.zeros((8, 200, 200), np.float32), tokens(200), tokens(200))
+    assert most_layers(8, 200) == 0
+    with pytest.raises(PlaygroundError, match=r"320,000 for a single layer .* a text of at most 111 tokens;"):
+        draw_model_view([long], (0,))
+
+
+def test_a_picture_is_called_by_what_it_shows():
+    figure = name_picture(go.Figure(layout=base_layout(meta={"hover": "rows"})), "a/b", "layer-2", title="a/b: <b>")
+    assert figure.layout.meta == {"hover": "rows", "file": "a-b-layer-2", "title": "a/b: &lt;b&gt;"}

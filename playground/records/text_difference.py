@@ -1,0 +1,28 @@
+"""One head in two texts of equally many tokens."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from playground.records.maps import AttentionKind
+from playground.records.tokens import Token
+
+
+@dataclass(frozen=True)
+class TextDifference:
+    """The weights of one head in a text and in another, place by place."""
+
+    kind: AttentionKind
+    layer: int
+    head: int
+    weights: np.ndarray  # float32 [query, key]
+    other_weights: np.ndarray  # float32 [query, key]
+    query_tokens: tuple[Token, ...]
+    key_tokens: tuple[Token, ...]
+    other_query_tokens: tuple[Token, ...]
+    other_key_tokens: tuple[Token, ...]
+
+    @property
+    def difference(self) -> np.ndarray:
+        """The text's weights minus the other's  # float32 [query, key], from -1 to 1."""
+        return self.weights - self.other_weights
