@@ -9,8 +9,11 @@ import torch
 from playground.analysis.shuffle import compare_shuffled, map_shuffled, shuffled, shuffled_order
 from playground.attention.attention import Attention
 from playground.backends.cache import DEFAULT_BYTES, AttentionCache
+from playground.backends.holding import holds_models
 from playground.decoding.run import DecodingRun
 from playground.language_model import LanguageModel, load
+from playground.models.memory import model_bytes
+from playground.models.monitor import LoadMonitor
 from playground.models.pool import ModelPool
 from playground.records import (
     AttentionKind,
@@ -38,18 +41,31 @@ from playground.records import (
 )
 
 
+@holds_models()
 class LocalBackend:
     """Implements Backend (protocol.py) over models that are loaded into this process when first asked for.
 
-    Safe to use from many threads; only the models in `names` can be had, the first is the default.
+    Safe to use from many threads; only the models in `names` can be had, the first is the default. Together they
+    take at most `max_bytes` of memory; where they would take more, the one that was not used for longest goes.
     """
 
     def __init__(
-        self, names: Sequence[str], device: str = "auto", dtype: str = "auto", cache_bytes: int = DEFAULT_BYTES
+        self,
+        names: Sequence[str],
+        device: str = "auto",
+        dtype: str = "auto",
+        cache_bytes: int = DEFAULT_BYTES,
+        max_bytes: int | None = None,
     ) -> None:
         leave_a_core()
-        self._pool: ModelPool[LanguageModel] = ModelPool(names, lambda name: _load_fast(name, device, dtype))
         self._cache = AttentionCache(cache_bytes)
+        self._pool: ModelPool[LanguageModel] = ModelPool(
+            names,
+            lambda name, monitor: _load_fast(name, device, dtype, monitor),
+            max_bytes=max_bytes,
+            size_of=lambda lm: model_bytes(lm.loaded.model),
+            on_gone=lambda name, _: self._cache.drop(lambda key: isinstance(key, tuple) and key[0] == name),
+        )
 
     def models(self) -> tuple[str, ...]:
         """Return the names that can be chosen, the default first."""
@@ -199,8 +215,9 @@ class LocalBackend:
         return self._cache.get((model, tuple(ids)), lambda: language_model.attention(tuple(ids)))
 
 
-def _load_fast(name: str, device: str, dtype: str) -> LanguageModel:
-    language_model = load(name, device, dtype)
+def _load_fast(name: str, device: str, dtype: str, monitor: LoadMonitor) -> LanguageModel:
+    with monitor.active():
+        language_model = load(name, device, dtype)
     language_model.speed_up()
     return language_model
 

@@ -16,6 +16,7 @@ from playground.records.generation import (
     Step,
     Strategy,
 )
+from playground.records.loading import LoadProgress, LoadStage
 from playground.records.maps import (
     AttentionKind,
     AttentionSummary,
@@ -53,6 +54,8 @@ __all__ = [
     "HeadRows",
     "HeadsShown",
     "LayerMaps",
+    "LoadProgress",
+    "LoadStage",
     "MapValues",
     "MapView",
     "MaskedPrediction",
