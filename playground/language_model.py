@@ -7,7 +7,7 @@ from typing import Any
 from playground.analysis.masked_prediction import predict_masked
 from playground.analysis.positions import read_positions
 from playground.analysis.repeated import repeated_ids
-from playground.attention.attention import Attention, check_places
+from playground.attention.attention import Attention, check_place, check_places
 from playground.attention.budget import DEFAULT_MAX_BYTES
 from playground.attention.capture import capture_attention
 from playground.attention.interface import install
@@ -16,6 +16,7 @@ from playground.decoding.plan import check_context
 from playground.decoding.traced import speed_up
 from playground.models import loading
 from playground.models.loading import LoadedModel
+from playground.models.reading import read_ids, read_text, start_tokens, tokens_of
 from playground.records import (
     GenerationRecord,
     GenerationSettings,
@@ -23,7 +24,9 @@ from playground.records import (
     ModelSpec,
     PlaygroundError,
     PositionalSignal,
+    ReadText,
     Step,
+    TextIds,
     Token,
     TokenScore,
 )
@@ -67,38 +70,51 @@ class LanguageModel:
         """Return the tokens of `text` as `generate` would see them; their texts joined are `text`."""
         return self.loaded.codec.encode(text)
 
+    def read(self, text: str, second: str = "", *, cut: bool = False) -> ReadText:
+        """Return the tokens of `text` and of a second one: an encoder-decoder's target, an encoder's second sentence.
+
+        cut: leave out at the end what is beyond the context. Raises PlaygroundError where one cannot be read.
+        """
+        return read_text(self.loaded, text, second, cut=cut)
+
     def attention(
         self,
-        text: str | GenerationRecord | tuple[int, ...] | list[int],
+        text: str | GenerationRecord | TextIds | tuple[int, ...] | list[int],
         target: str | tuple[int, ...] | list[int] | None = None,
+        pair: str | None = None,
+        *,
+        layers: Sequence[int] | None = None,
         max_bytes: int = DEFAULT_MAX_BYTES,
     ) -> Attention:
         """Run the model once over a text, ids, or what it generated, and return where every head looked.
 
         An encoder-decoder takes what it wrote as `target`; its decoder then reads the start token and all of it.
-        Without a target there is the encoder's attention only. Raises PlaygroundError, with the numbers, where
-        the text is longer than the context, or its attention would take more memory than `max_bytes`.
-        """
-        is_pair = self.spec.kind == "encoder-decoder"
-        if isinstance(text, GenerationRecord):
-            record = text
-            tokens = record.prompt_tokens if is_pair else record.tokens
-            written = tuple(step.token for step in record.steps) if is_pair else None
-        else:
-            tokens = self._tokens(text)
-            written = None if target is None else self._tokens(target, is_target=True)
-        if written is not None and not is_pair:
-            raise PlaygroundError(f"{self.spec.name} reads one text: a target is for encoder-decoders.")
-        check_context(self.loaded, len(tokens))
-        target_tokens = ()
-        if written is not None:
-            target_tokens = (*self.loaded.codec.tokens((self._start_id(),)), *written)
-            check_context(self.loaded, len(target_tokens), what="target")
-        target_ids = tuple(token.id for token in target_tokens) or None
-        capture = capture_attention(self.loaded, tuple(token.id for token in tokens), target_ids, max_bytes)
-        return Attention(capture, tokens, target_tokens, self.loaded.model)
+        Without a target there is the encoder's attention only. An encoder takes a second sentence as `pair`, which
+        its tokenizer joins with the first.
 
-    def score(self, text: str | tuple[int, ...] | list[int]) -> tuple[TokenScore, ...]:
+        layers: keep these only, counted from 0 over those with attention, to take less memory; `weights(0)` is then
+        that of the first of them. Raises PlaygroundError, with the numbers, where a text is longer than
+        the context, or its attention would take more memory than `max_bytes`.
+        """
+        read = self._read(text, target, pair)
+        check_context(self.loaded, len(read.tokens))
+        check_context(self.loaded, len(read.target_tokens), what="target")
+        # A decoder that has read its start token alone has written nothing
+        target_ids = tuple(token.id for token in read.target_tokens) if len(read.target_tokens) > 1 else None
+        chosen = None if layers is None else self._chosen(layers)
+        capture = capture_attention(self.loaded, read.ids.ids, target_ids, max_bytes, read.type_ids, chosen)
+        target_tokens = read.target_tokens if target_ids else ()
+        return Attention(capture, read.tokens, target_tokens, self.loaded.model, read.second_at)
+
+    def _chosen(self, layers: Sequence[int]) -> tuple[int, ...]:
+        if self.spec.kind == "encoder-decoder":
+            raise PlaygroundError("Layers are chosen in a model whose attention is of one kind, not here.")
+        chosen = tuple(sorted(check_place("layer", layer, self.spec.n_layers) for layer in set(layers)))
+        if not chosen:
+            raise PlaygroundError("Choose at least one layer, or none to keep all.")
+        return chosen
+
+    def score(self, text: str | TextIds | tuple[int, ...] | list[int]) -> tuple[TokenScore, ...]:
         """Return the probability and rank that the model gave each token, from all before it.
 
         Both are None for the first token, and for models that predict no token from those before it.
@@ -136,23 +152,38 @@ class LanguageModel:
         return repeated_ids(self.loaded, seed)
 
     def _tokens(self, text: str | tuple[int, ...] | list[int], *, is_target: bool = False) -> tuple[Token, ...]:
-        codec = self.loaded.codec
         if isinstance(text, list | tuple):
-            embeddings = self.loaded.model.get_input_embeddings()
-            n_rows = getattr(embeddings, "num_embeddings", self.spec.vocabulary_size)  # I-BERT's has no such number
-            if not text or not all(type(id) is int and 0 <= id < n_rows for id in text):
-                raise PlaygroundError(f"Token ids must be whole numbers from 0 to {n_rows - 1}, at least one.")
-            return codec.tokens(text)
-        return codec.encode(text, is_target=is_target)
+            return tokens_of(self.loaded, text)
+        return self.loaded.codec.encode(text, is_target=is_target)
 
-    def _start_id(self) -> int:
-        """Return the id that the decoder of an encoder-decoder begins with."""
-        model = self.loaded.model
-        for config in (model.generation_config, model.config):
-            for name in ("decoder_start_token_id", "bos_token_id"):
-                if (id := getattr(config, name, None)) is not None:
-                    return int(id)
-        raise PlaygroundError(f"{self.spec.name} does not say which token its decoder starts with.")
+    def _read(
+        self,
+        text: str | GenerationRecord | TextIds | tuple[int, ...] | list[int],
+        target: str | tuple[int, ...] | list[int] | None,
+        pair: str | None,
+    ) -> ReadText:
+        """Return what `attention` is asked of. Raises PlaygroundError for what the model has no second text for."""
+        kind, name = self.spec.kind, self.spec.name
+        if target is not None and kind != "encoder-decoder":
+            raise PlaygroundError(f"{name} reads one text: a target is for encoder-decoders.")
+        if pair is not None and (kind != "encoder" or not isinstance(text, str)):
+            raise PlaygroundError(f"A pair is two sentences, both as text, for an encoder; {name} is of kind {kind}.")
+        if isinstance(target, str) and not target.strip():
+            raise PlaygroundError(
+                "The target is empty: give what the model wrote, or should have written; without any target there is "
+                "the encoder's attention alone."
+            )
+        if pair is not None:
+            return read_text(self.loaded, str(text), pair)
+        if isinstance(text, TextIds):
+            return read_ids(self.loaded, text)
+        if not isinstance(text, GenerationRecord):
+            tokens, written = self._tokens(text), () if target is None else self._tokens(target, is_target=True)
+        elif kind == "encoder-decoder":
+            tokens, written = text.prompt_tokens, tuple(step.token for step in text.steps)
+        else:
+            tokens, written = text.tokens, ()
+        return ReadText(tokens, (*start_tokens(self.loaded), *written) if written else ())
 
 
 def load(name: str, device: str = "auto", dtype: str = "auto") -> LanguageModel:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from playground.attention.attention import Attention
-from playground.records import AttentionKind, ShuffleComparison, ShuffledMap
+from playground.records import AttentionKind, ShuffleComparison, ShuffledMap, TextIds
 
 
 def shuffled_order(n_tokens: int, seed: int = 7) -> tuple[int, ...]:
@@ -12,17 +12,19 @@ def shuffled_order(n_tokens: int, seed: int = 7) -> tuple[int, ...]:
     return (0, *(int(place) for place in rest)) if n_tokens else ()
 
 
-def shuffled(ids: tuple[int, ...], seed: int = 7) -> tuple[int, ...]:
-    """Return the ids in the order of shuffled_order."""
-    return tuple(ids[place] for place in shuffled_order(len(ids), seed))
+def in_order(text: TextIds, order: tuple[int, ...]) -> TextIds:
+    """Return a text with its tokens in another order, each with its type; the target stays as it is."""
+    type_ids = tuple(text.type_ids[place] for place in order) if text.type_ids else ()
+    return TextIds(tuple(text.ids[place] for place in order), text.target_ids, type_ids)
 
 
 def compare_shuffled(
     attention: Attention, other: Attention, order: tuple[int, ...], kind: AttentionKind
 ) -> ShuffleComparison:
     """Return how far each head's weights are from those in the shuffled text, whose attention is `other`."""
-    changes = np.full((attention.n_layers, attention.n_heads), np.nan, dtype=np.float32)
-    for layer in range(attention.n_layers):  # one layer's weights in memory at a time
+    shape = attention.shape(kind)
+    changes = np.full((len(shape.layers), shape.n_heads), np.nan, dtype=np.float32)
+    for layer in range(len(shape.layers)):  # one layer's weights in memory at a time
         before, after = attention.weights(layer, kind=kind), align(other.weights(layer, kind=kind), order)
         changes[layer, : len(before)] = np.abs(before - after).sum(axis=-1).mean(axis=-1) / 2
     return ShuffleComparison(kind, order, changes, attention.query_tokens(kind), other.query_tokens(kind))

@@ -16,7 +16,9 @@ from playground.records import (
     BeamProgress,
     GenerationRecord,
     GenerationSettings,
+    ModelSpec,
     PlaygroundError,
+    ReadText,
     Step,
     Token,
 )
@@ -100,28 +102,37 @@ class Endpoints:
         model: str | None = None,
         layer: int = 0,
         head: int | None = None,
-        kind: str = "self",
+        kind: str | None = None,
+        target: str = "",
+        pair: str = "",
     ) -> dict[str, Any]:
-        """Return {"tokens", "layer", "head", "kind", "weights"}: [query][key] of a head, or [head][query][key]."""
+        """Return {"tokens", "target_tokens", "layer", "head", "kind", "weights"}.
+
+        weights: [query][key] of a head, or [head][query][key]. target: what an encoder-decoder wrote; pair: a second
+        sentence for an encoder. kind: "self", or of an encoder-decoder "encoder", "decoder" or "cross"; without it
+        "cross" where there is a target, else "encoder".
+        """
         try:
             name = self.default_model(model)
-            ids = tuple(token.id for token in self.backend.tokenize(name, text))
-            wanted_kind = checked_kind(kind)
-            wanted_layer = whole_number("layer", layer)
             spec = self.backend.spec(name)
-            if spec.context_length is None or len(ids) <= spec.context_length:  # else the backend says so
-                check_size(len(ids), 1 if head is not None else spec.n_query_heads)
+            read = self.backend.read(name, text, second_text(spec, target, pair))
+            wanted_kind = default_kind(spec, read) if kind is None else checked_kind(kind)
+            wanted_layer = whole_number("layer", layer)
+            n_queries, n_keys = n_rows_and_columns(read, wanted_kind)
+            if spec.context_length is None or max(n_queries, n_keys) <= spec.context_length:  # else the backend says so
+                check_size(n_queries, n_keys, 1 if head is not None else spec.n_query_heads)
             if head is None:
-                maps = self.backend.layer_maps(name, ids, wanted_layer, wanted_kind)
+                maps = self.backend.layer_maps(name, read.ids, wanted_layer, wanted_kind)
             else:
-                maps = self.backend.head_map(name, ids, wanted_layer, whole_number("head", head), wanted_kind)
+                maps = self.backend.head_map(name, read.ids, wanted_layer, whole_number("head", head), wanted_kind)
         except PlaygroundError as error:
             raise self.error(str(error)) from None
         return {
-            "tokens": [describe_token(token) for token in maps.key_tokens],
+            "tokens": [describe_token(token) for token in read.tokens],
+            "target_tokens": [describe_token(token) for token in read.target_tokens],
             "layer": layer,
             "head": head,
-            "kind": kind,
+            "kind": wanted_kind,
             "weights": np.round(maps.weights.astype(float), 6).tolist(),
         }
 
@@ -175,10 +186,32 @@ def checked_kind(kind: str) -> AttentionKind:
     raise PlaygroundError(f"kind must be one of {', '.join(KINDS)}, not {str(kind)[:40]!r}.")
 
 
-def check_size(n_tokens: int, n_heads: int) -> None:
+def second_text(spec: ModelSpec, target: str, pair: str) -> str:
+    """Return the second text for a model of this kind; PlaygroundError where it has no use for what was given."""
+    given = {"encoder-decoder": target, "encoder": pair}.get(spec.kind, "")
+    for name, text in (("target", target), ("pair", pair)):
+        if text and text != given:
+            raise PlaygroundError(f"{spec.name} is of kind {spec.kind}: it takes no {name}.")
+    return given
+
+
+def default_kind(spec: ModelSpec, read: ReadText) -> AttentionKind:
+    """Return the kind of attention that says most of a text."""
+    if spec.kind != "encoder-decoder":
+        return "self"
+    return "cross" if read.ids.target_ids else "encoder"
+
+
+def n_rows_and_columns(read: ReadText, kind: AttentionKind) -> tuple[int, int]:
+    """Return how many tokens look, and how many are looked at."""
+    n_tokens, n_target = len(read.tokens), len(read.target_tokens)
+    return {"decoder": (n_target, n_target), "cross": (n_target, n_tokens)}.get(kind, (n_tokens, n_tokens))
+
+
+def check_size(n_queries: int, n_keys: int, n_heads: int) -> None:
     """Refuse an answer of more than MOST_WEIGHTS weights."""
-    if n_tokens * n_tokens * n_heads > MOST_WEIGHTS:
+    if n_queries * n_keys * n_heads > MOST_WEIGHTS:
         raise PlaygroundError(
-            f"{n_heads} heads of {n_tokens} tokens are more weights than one answer carries: ask for one head, or "
-            f"for a text of at most {int((MOST_WEIGHTS / n_heads) ** 0.5)} tokens."
+            f"{n_heads} heads of {max(n_queries, n_keys)} tokens are more weights than one answer carries: ask for one "
+            f"head, or for a text of at most {int((MOST_WEIGHTS / n_heads) ** 0.5)} tokens."
         )

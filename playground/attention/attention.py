@@ -22,6 +22,7 @@ from playground.attention.weights import ALL, bias_row, compute_scores, own_outp
 from playground.attention.words import group_words, merge_words
 from playground.records import (
     AttentionKind,
+    AttentionShape,
     AttentionSummary,
     CounterfactualMap,
     FlowMethod,
@@ -61,17 +62,24 @@ class Attention:
         tokens: tuple[Token, ...],
         target_tokens: tuple[Token, ...] = (),
         model: nn.Module | None = None,
+        second_at: int = 0,
     ) -> None:
         self._capture = capture
         self._model = model  # where the parts around an attention module are found
         self.tokens = tokens
         self.target_tokens = target_tokens  # of an encoder-decoder: what its decoder read, the start token first
+        self.second_at = second_at  # of two sentences: where the second one begins; else 0
         self._patterns: dict[AttentionKind, HeadPatterns] = {}
 
     @property
     def kinds(self) -> tuple[AttentionKind, ...]:
         """The kinds of attention that there are: "self", or "encoder", "decoder" and "cross"."""
         return tuple(self._capture.layers)
+
+    @property
+    def shapes(self) -> tuple[AttentionShape, ...]:
+        """The layers and heads of every kind that there is."""
+        return tuple(self.shape(kind) for kind in self.kinds)
 
     @property
     def n_layers(self) -> int:
@@ -90,15 +98,25 @@ class Attention:
 
     @cached_property
     def scores(self) -> tuple[TokenScore, ...]:
-        """The probability and rank that the model gave each token; None where it predicts none from those before."""
+        """The probability and rank that the model gave each token; None where it predicts none from those before.
+
+        Of an encoder-decoder those of the source, which is read only, and then those of the target.
+        """
         log_probs, ranks = self._capture.log_probs, self._capture.ranks
+        tokens = (*self.tokens, *self.target_tokens)
         if log_probs is None or ranks is None:
-            return tuple(TokenScore(token, None, None) for token in self.tokens)
-        rest = zip(self.tokens[1:], log_probs, ranks, strict=True)
+            return tuple(TokenScore(token, None, None) for token in tokens)
+        n_given = len(tokens) - len(log_probs)
+        rest = zip(tokens[n_given:], log_probs, ranks, strict=True)
         return (
-            TokenScore(self.tokens[0], None, None),
+            *(TokenScore(token, None, None) for token in tokens[:n_given]),
             *(TokenScore(token, math.exp(log_prob), rank) for token, log_prob, rank in rest),
         )
+
+    def shape(self, kind: AttentionKind) -> AttentionShape:
+        """Return the layers and heads of one kind."""
+        layers = self._layers(kind)
+        return AttentionShape(kind, layers.indices, layers.n_heads)
 
     def layer_indices(self, kind: AttentionKind = "self") -> tuple[int, ...]:
         """Return the layers that have this attention, as the model numbers its layers: (4, 12) of one of Jamba's.
@@ -289,7 +307,10 @@ class Attention:
     def _layers(self, kind: AttentionKind) -> Layers:
         if kind not in self._capture.layers:
             kinds = " or ".join(self.kinds)
-            raise PlaygroundError(f"There is no attention of the kind {str(kind)[:40]!r} here; there is: {kinds}.")
+            said = f"There is no attention of the kind {str(kind)[:40]!r} here; there is: {kinds}."
+            if kind in ("decoder", "cross") and self.kinds == ("encoder",):
+                said += " The target is empty: give what the model wrote, or should have written, too."
+            raise PlaygroundError(said)
         return self._capture.layers[kind]
 
 

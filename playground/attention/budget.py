@@ -10,11 +10,16 @@ from playground.records import PlaygroundError
 DEFAULT_MAX_BYTES = 5 * 2**30  # a text of 4,096 tokens in bfloat16 with the layers and heads of Llama 2 7B: 4 GiB
 
 
-def check_budget(loaded: LoadedModel, n_tokens: int, n_target_tokens: int, max_bytes: int) -> None:
-    """Raise PlaygroundError, with the length that would fit, where a capture would take more than `max_bytes`."""
+def check_budget(
+    loaded: LoadedModel, n_tokens: int, n_target_tokens: int, max_bytes: int, n_layers: int | None = None
+) -> None:
+    """Raise PlaygroundError, with the length that would fit, where a capture would take more than `max_bytes`.
+
+    n_layers: how many are kept, where it is not all
+    """
     n_longer = max(n_tokens, n_target_tokens)
     n_kinds = 3 if n_target_tokens else 1  # encoder, decoder and cross
-    needed = estimator(loaded, n_kinds)
+    needed = estimator(loaded, n_kinds, n_layers)
     if needed(n_longer) <= max_bytes:
         return
     fitting = _largest(needed, max_bytes, n_longer)
@@ -25,7 +30,7 @@ def check_budget(loaded: LoadedModel, n_tokens: int, n_target_tokens: int, max_b
     )
 
 
-def estimator(loaded: LoadedModel, n_kinds: int = 1) -> Callable[[int], int]:
+def estimator(loaded: LoadedModel, n_kinds: int = 1, n_kept: int | None = None) -> Callable[[int], int]:
     """Return what tells from a number of tokens how many bytes a capture will hold, roughly."""
     spec = loaded.spec
     item = DTYPES[spec.dtype].itemsize if spec.dtype in DTYPES else 4
@@ -34,6 +39,7 @@ def estimator(loaded: LoadedModel, n_kinds: int = 1) -> Callable[[int], int]:
         return lambda n: n_layers * spec.n_query_heads * n * n * item
     config = loaded.model.config.get_text_config()
     d_head = first_number(config, "head_dim") or spec.d_model // max(spec.n_query_heads, 1)
+    n_layers = n_layers if n_kept is None else n_kept
     n_vectors = 2 * spec.n_query_heads + 2 * spec.n_kv_heads  # query, key, value and output of a token
     return lambda n: n_layers * n_vectors * d_head * n * item + n * n * item  # and one mask for all layers
 

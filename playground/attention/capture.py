@@ -9,14 +9,14 @@ import torch
 
 from playground.attention.budget import DEFAULT_MAX_BYTES, check_budget
 from playground.attention.eager import run_eagerly
-from playground.attention.interface import AttentionCall, capture_calls, is_installed
-from playground.attention.layers import CapturedLayers, Layers
+from playground.attention.interface import AttentionCall, CallRecorder, capture_calls, is_installed
+from playground.attention.layers import CapturedLayers, Layers, part_of
 from playground.attention.places import is_cross, kind_of, layer_indices
 from playground.attention.weights import ALL
 from playground.models.loading import LoadedModel
 from playground.records import AttentionKind, PlaygroundError
 
-_SCORED_ROWS = 128  # rows of logits in float32 at a time: 25 MB at a vocabulary of 50,000
+_SCORED_ROWS = 64  # rows of logits in float32 at a time: 13 MB at a vocabulary of 50,000
 
 # Families whose layers look at summaries of the text as well, which stand behind its own keys and are not shown
 _SUMMARISING = ("deepseek_v4",)
@@ -29,7 +29,8 @@ class Capture:
     """The attention of every kind that the model has, and what scores need of the logits."""
 
     layers: dict[AttentionKind, Layers]
-    log_probs: list[float] | None  # of each token after the first, given those before it; None if it has none such
+    # Of each token after the first, given those before it (of an encoder-decoder: of the target); else None
+    log_probs: list[float] | None
     ranks: list[int] | None
 
 
@@ -38,56 +39,67 @@ def capture_attention(
     ids: tuple[int, ...],
     target_ids: tuple[int, ...] | None = None,
     max_bytes: int = DEFAULT_MAX_BYTES,
+    type_ids: tuple[int, ...] = (),
+    chosen: tuple[int, ...] | None = None,
 ) -> Capture:
     """Run the model once over `ids` (and `target_ids`, the decoder's input) and keep its attention.
 
-    An encoder-decoder without a target runs its encoder only. Raises PlaygroundError where there is no attention,
-    where the capture would take more than `max_bytes`, where the model cannot read the text (some need a sound with
-    it), and where what it computes is not a number.
+    type_ids: the sentence of each token, for models that are told. chosen: the only layers to keep, counted over those
+    with attention. An encoder-decoder without a target runs its encoder only. Raises PlaygroundError where there is no
+    attention, where the capture would take more than `max_bytes`, where the model cannot read the text (some need a
+    sound with it), and where what it computes is not a number.
     """
-    check_budget(loaded, len(ids), len(target_ids or ()), max_bytes)
+    check_budget(loaded, len(ids), len(target_ids or ()), max_bytes, None if chosen is None else len(chosen))
     who = f"{loaded.spec.name} ({loaded.spec.architecture})"
     with torch.inference_mode():
         try:
-            output, layers = _run_captured(loaded, ids, target_ids)
+            run, inputs = _prepare(loaded, ids, target_ids, type_ids)
+            sizes = _sizes(loaded, len(ids), None if target_ids is None else len(target_ids))
+            output, layers = _run_captured(loaded, run, inputs, sizes, chosen)
         except (RuntimeError, ValueError, TypeError, LookupError) as error:  # each family fails in its own way
             said = " ".join(str(error).split())[:200]
             raise PlaygroundError(f"{who} cannot read a text of {len(ids)} tokens as it is: {said}") from error
         if not layers:
-            raise PlaygroundError(f"{who} has no attention to look at.")
+            which = "" if chosen is None else f" in layer {chosen[0]} of those with attention"
+            raise PlaygroundError(f"{who} has no attention to look at{which}.")
+        if chosen is not None and (found := max(kept.n_layers for kept in layers.values())) < len(chosen):
+            raise PlaygroundError(f"{who} has attention in fewer layers than {chosen[found]}: choose a lower one.")
         _check_numbers(loaded, layers.values(), output)
-        is_causal = loaded.spec.kind == "decoder" and not _looks_ahead(layers["self"])
-        log_probs, ranks = _score(output.logits[0], ids) if is_causal else (None, None)
+        predicted = {"decoder": ids, "encoder-decoder": target_ids}.get(loaded.spec.kind)
+        is_causal = predicted is not None and not ("self" in layers and _looks_ahead(layers["self"]))
+        log_probs, ranks = _score(output.logits[0], predicted) if predicted and is_causal else (None, None)
     return Capture(layers, log_probs, ranks)
 
 
 def _run_captured(
-    loaded: LoadedModel, ids: tuple[int, ...], target_ids: tuple[int, ...] | None
+    loaded: LoadedModel, run: Any, inputs: dict[str, Any], sizes: Sizes, chosen: tuple[int, ...] | None
 ) -> tuple[Any, dict[AttentionKind, Layers]]:
-    run, inputs = _prepare(loaded, ids, target_ids)
-    sizes = _sizes(loaded, len(ids), None if target_ids is None else len(target_ids))
     output: Any = None
     layers: dict[AttentionKind, Layers] = {}
     if is_installed(loaded.model):
-        with capture_calls() as recorder:
+        with capture_calls(chosen) as recorder:
             output = run(**inputs)
-        layers = _by_kind(loaded, recorder.calls, sizes)
+        layers = _by_kind(loaded, recorder.calls, sizes) if chosen is None else _chosen(loaded, recorder, sizes)
     # Some have attention of their own making in their encoder, and the common one in their decoder
     missing: Sizes = {kind: size for kind, size in sizes.items() if kind not in layers}
     if missing:
         output, found = run_eagerly(loaded.model, run, inputs, missing)
         found |= layers
         layers = {kind: found[kind] for kind in sizes if kind in found}
+        if chosen is not None:
+            layers = {kind: part_of(found, chosen) for kind, found in layers.items()}
     return output, layers
 
 
 def _prepare(
-    loaded: LoadedModel, ids: tuple[int, ...], target_ids: tuple[int, ...] | None
+    loaded: LoadedModel, ids: tuple[int, ...], target_ids: tuple[int, ...] | None, type_ids: tuple[int, ...]
 ) -> tuple[Any, dict[str, Any]]:
     """Return what to call, and with what."""
     model = loaded.model
     inputs: dict[str, Any] = {"input_ids": torch.tensor([ids], device=model.device)}  # (1, token)
     inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
+    if type_ids:
+        inputs["token_type_ids"] = torch.tensor([type_ids], device=model.device)
     if loaded.spec.kind == "encoder-decoder" and target_ids is None:
         return model.get_encoder(), inputs
     if target_ids is not None:
@@ -135,6 +147,18 @@ def _by_kind(loaded: LoadedModel, calls: list[AttentionCall], sizes: Sizes) -> d
     return layers
 
 
+def _chosen(loaded: LoadedModel, recorder: CallRecorder, sizes: Sizes) -> dict[AttentionKind, Layers]:
+    """Return the layers that were kept, of a model whose attention is of one kind."""
+    ((kind, (n_queries, n_keys)),) = sizes.items()
+    numbers = layer_indices(loaded.model, recorder.modules)
+    kept = [
+        (call, numbers[place])
+        for call, place in zip(recorder.calls, recorder.places, strict=True)
+        if call.query.shape[2] == n_queries and call.key.shape[2] == n_keys
+    ]
+    return {kind: CapturedLayers([call for call, _ in kept], [number for _, number in kept])} if kept else {}
+
+
 def _captured(loaded: LoadedModel, calls: list[AttentionCall], keys: slice = ALL) -> CapturedLayers:
     return CapturedLayers(calls, layer_indices(loaded.model, [call.module for call in calls]), keys)
 
@@ -171,5 +195,7 @@ def _score(logits: torch.Tensor, ids: tuple[int, ...]) -> tuple[list[float], lis
         chosen = following[start : start + _SCORED_ROWS, None]  # (row, 1)
         rows = logits[start : start + len(chosen)].float()  # (row, vocabulary)
         log_probs += rows.log_softmax(dim=-1).gather(1, chosen)[:, 0].tolist()
-        ranks += ((rows > rows.gather(1, chosen)).sum(dim=-1) + 1).tolist()
+        # As floats: torch counts booleans ten times as slowly
+        is_likelier = torch.gt(rows, rows.gather(1, chosen), out=torch.empty_like(rows))
+        ranks += (is_likelier.sum(dim=-1) + 1).int().tolist()
     return log_probs, ranks

@@ -44,25 +44,26 @@ class CallRecorder:
     """Keeps the attention calls of a forward pass, or those of some layers.
 
     `calls`: what was kept, in the order in which it happened
-    `layers`: of each, which of the layers with attention it was, counted from 0 in the order in which they ran
+    `places`: of each, its place among all calls, counted from 0
+    `modules`: of all calls, kept or not
     """
 
     def __init__(self, wanted: Collection[int] | None = None) -> None:
         self.wanted = wanted
         self.calls: list[AttentionCall] = []
-        self.layers: list[int] = []
-        self.n_layers = 0
+        self.places: list[int] = []
+        self.modules: list[nn.Module] = []
         self._last: tuple[nn.Module, torch.Tensor] | None = None
 
     def add(self, call: AttentionCall) -> None:
-        """Keep a call, if it is of a wanted layer."""
+        """Keep a call, if its place is wanted."""
         if self._last is not None and call.module is self._last[0] and is_same(call.query, self._last[1]):
             return  # for a second half of the values with the same queries and keys (DiffLlama)
         self._last = (call.module, call.query)
-        if self.wanted is None or self.n_layers in self.wanted:
+        if self.wanted is None or len(self.modules) in self.wanted:
             self.calls.append(call)
-            self.layers.append(self.n_layers)
-        self.n_layers += 1
+            self.places.append(len(self.modules))
+        self.modules.append(call.module)
 
 
 # A ContextVar, so that a capture in one thread sees nothing of a generation in another
@@ -90,7 +91,7 @@ def configs_of(model: Any) -> list[Any]:
 
 @contextmanager
 def capture_calls(wanted: Collection[int] | None = None) -> Iterator[CallRecorder]:
-    """Keep the attention calls of the forward pass in this context, or of its `wanted` layers with attention."""
+    """Keep the attention calls of the forward pass in this context, or those at the `wanted` places."""
     recorder = CallRecorder(wanted)
     token = _recorder.set(recorder)
     try:

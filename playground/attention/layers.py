@@ -110,3 +110,11 @@ class OutputLayers:
 
     def weights(self, layer: int, heads: slice = ALL, queries: slice = ALL) -> torch.Tensor:
         return self.outputs[layer][0, heads, queries].float().cpu()
+
+
+def part_of(layers: Layers, chosen: Sequence[int]) -> Layers:
+    """Return some layers of finished weights, in their order; those that are not there are left out."""
+    if not isinstance(layers, OutputLayers):
+        return layers
+    places = [place for place in range(layers.n_layers) if place in chosen]
+    return OutputLayers([layers.outputs[place] for place in places], [layers.indices[place] for place in places])

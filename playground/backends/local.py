@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
-from playground.analysis.shuffle import compare_shuffled, map_shuffled, shuffled, shuffled_order
+from playground.analysis.shuffle import compare_shuffled, in_order, map_shuffled, shuffled_order
 from playground.attention.attention import Attention
 from playground.backends.cache import DEFAULT_BYTES, AttentionCache
 from playground.backends.holding import holds_models
@@ -17,6 +17,7 @@ from playground.models.monitor import LoadMonitor
 from playground.models.pool import ModelPool
 from playground.records import (
     AttentionKind,
+    AttentionShape,
     AttentionSummary,
     CounterfactualMap,
     FlowMethod,
@@ -32,8 +33,10 @@ from playground.records import (
     NormMap,
     PositionalSignal,
     QueryKeyRow,
+    ReadText,
     ShuffleComparison,
     ShuffledMap,
+    TextIds,
     Token,
     TokenFlow,
     TokenScore,
@@ -79,6 +82,13 @@ class LocalBackend:
         """Return the tokens of `text`, as `generate` would see them."""
         return self._pool.get(model).tokenize(text)
 
+    def read(self, model: str, text: str, second: str = "", *, cut: bool = False) -> ReadText:
+        """Return the tokens of `text` and of a second one: an encoder-decoder's target, an encoder's second sentence.
+
+        cut: leave out what is beyond the model's context, and say how much; else that is refused when it is run.
+        """
+        return self._pool.get(model).read(text, second, cut=cut)
+
     def generate(
         self, model: str, prompt: str, settings: GenerationSettings, cancel: threading.Event, interval_s: float
     ) -> Iterator[list[GenerationEvent]]:
@@ -97,60 +107,62 @@ class LocalBackend:
             if not run.finished:
                 run.cancel()
 
-    def score(self, model: str, ids: tuple[int, ...]) -> tuple[TokenScore, ...]:
+    def score(self, model: str, text: TextIds) -> tuple[TokenScore, ...]:
         """Return the probability and rank that the model gave each token of a text."""
-        return self._attention(model, ids).scores
+        return self._attention(model, text).scores
 
-    def attention_layers(self, model: str, ids: tuple[int, ...], kind: AttentionKind = "self") -> tuple[int, ...]:
-        """Return the layers that have attention, by their numbers in the model; everywhere else they count from 0."""
-        return self._attention(model, ids).layer_indices(kind)
+    def attention_shapes(self, model: str, text: TextIds) -> tuple[AttentionShape, ...]:
+        """Return the kinds of attention that there are, and the layers and heads of each."""
+        return self._attention(model, text).shapes
 
-    def attention_summary(self, model: str, ids: tuple[int, ...], kind: AttentionKind = "self") -> AttentionSummary:
+    def attention_summary(self, model: str, text: TextIds, kind: AttentionKind = "self") -> AttentionSummary:
         """Return all heads of all layers as small tiles."""
-        return self._attention(model, ids).summary(kind)
+        return self._attention(model, text).summary(kind)
 
     def head_map(
         self,
         model: str,
-        ids: tuple[int, ...],
+        text: TextIds,
         layer: int,
         head: int,
         kind: AttentionKind = "self",
         view: MapView | None = None,
     ) -> HeadMap:
         """Return the weights of one head, or what `view` makes of its layer."""
-        return self._attention(model, ids).head_map(layer, head, kind, view)
+        return self._attention(model, text).head_map(layer, head, kind, view)
 
-    def layer_maps(self, model: str, ids: tuple[int, ...], layer: int, kind: AttentionKind = "self") -> LayerMaps:
+    def layer_maps(self, model: str, text: TextIds, layer: int, kind: AttentionKind = "self") -> LayerMaps:
         """Return the weights of all heads of one layer."""
-        return self._attention(model, ids).layer_maps(layer, kind)
+        return self._attention(model, text).layer_maps(layer, kind)
 
     def query_key(
-        self, model: str, ids: tuple[int, ...], layer: int, head: int, query: int, kind: AttentionKind = "self"
+        self, model: str, text: TextIds, layer: int, head: int, query: int, kind: AttentionKind = "self"
     ) -> QueryKeyRow:
         """Return how the weights of one row of one head came about."""
-        return self._attention(model, ids).query_key(layer, head, query, kind)
+        return self._attention(model, text).query_key(layer, head, query, kind)
 
-    def head_rows(self, model: str, ids: tuple[int, ...], query: int, kind: AttentionKind = "self") -> HeadRows:
+    def head_rows(self, model: str, text: TextIds, query: int, kind: AttentionKind = "self") -> HeadRows:
         """Return where every head looked from position `query`."""
-        return self._attention(model, ids).rows(query, kind)
+        return self._attention(model, text).rows(query, kind)
 
-    def head_patterns(self, model: str, ids: tuple[int, ...], kind: AttentionKind = "self") -> HeadPatterns:
+    def head_patterns(self, model: str, text: TextIds, kind: AttentionKind = "self") -> HeadPatterns:
         """Return every head's scores for previous token, first token, induction and so on, in this text."""
-        return self._attention(model, ids).patterns(kind)
+        return self._attention(model, text).patterns(kind)
 
-    def repeated_patterns(self, model: str) -> HeadPatterns:
+    def repeated_patterns(self, model: str, kind: AttentionKind | None = None) -> HeadPatterns:
         """Return the same scores on repeated random tokens, where induction heads show themselves.
 
-        Of an encoder-decoder: those of its encoder.
+        An encoder-decoder reads them and, for the kinds that have a target, writes the same. Without a kind: the
+        first that there is.
         """
-        attention = self._attention(model, self._pool.get(model).repeated_ids())
-        return attention.patterns(attention.kinds[0])
+        ids = self._pool.get(model).repeated_ids()
+        attention = self._attention(model, TextIds(ids, ids if kind in ("decoder", "cross") else ()))
+        return attention.patterns(kind or attention.kinds[0])
 
     def counterfactual_map(
         self,
         model: str,
-        ids: tuple[int, ...],
+        text: TextIds,
         layer: int,
         head: int,
         hidden: Sequence[int] = (),
@@ -159,60 +171,56 @@ class LocalBackend:
         kind: AttentionKind = "self",
     ) -> CounterfactualMap:
         """Return one head's weights with keys hidden or the mask off, all else being as it was; and the original."""
-        return self._attention(model, ids).counterfactual(layer, head, hidden, mask_off=mask_off, kind=kind)
+        return self._attention(model, text).counterfactual(layer, head, hidden, mask_off=mask_off, kind=kind)
 
     def masked_prediction(
-        self, model: str, ids: tuple[int, ...], hidden: Sequence[int] = (), *, mask_off: bool = False
+        self, model: str, text: TextIds, hidden: Sequence[int] = (), *, mask_off: bool = False
     ) -> MaskedPrediction:
         """Return what a decoder predicts with tokens hidden, or the mask off, in all layers; and what it predicts."""
-        return self._pool.get(model).masked_prediction(ids, hidden, mask_off=mask_off)
+        return self._pool.get(model).masked_prediction(text.ids, hidden, mask_off=mask_off)
 
-    def norm_map(
-        self, model: str, ids: tuple[int, ...], layer: int, head: int, kind: AttentionKind = "self"
-    ) -> NormMap:
+    def norm_map(self, model: str, text: TextIds, layer: int, head: int, kind: AttentionKind = "self") -> NormMap:
         """Return one head's weights times the lengths of its transformed values (Kobayashi et al. 2020)."""
-        return self._attention(model, ids).norm_map(layer, head, kind)
+        return self._attention(model, text).norm_map(layer, head, kind)
 
-    def word_map(
-        self, model: str, ids: tuple[int, ...], layer: int, head: int, kind: AttentionKind = "self"
-    ) -> WordMap:
+    def word_map(self, model: str, text: TextIds, layer: int, head: int, kind: AttentionKind = "self") -> WordMap:
         """Return the weights of one head between words: to a word summed, from a word averaged (Clark et al. 2019)."""
-        return self._attention(model, ids).word_map(layer, head, kind)
+        return self._attention(model, text).word_map(layer, head, kind)
 
     def token_flow(
         self,
         model: str,
-        ids: tuple[int, ...],
+        text: TextIds,
         token: int,
         method: FlowMethod = "rollout",
         kind: AttentionKind = "self",
     ) -> TokenFlow:
         """Return how much of each input token reaches `token` after each layer (Abnar & Zuidema 2020)."""
-        return self._attention(model, ids).flow(token, method, kind)
+        return self._attention(model, text).flow(token, method, kind)
 
     def positions(self, model: str, n_positions: int = 64, side: str = "encoder") -> PositionalSignal:
         """Return what tells the model the order of tokens; `side` is of an encoder-decoder."""
         return self._pool.get(model).positions(n_positions, side)
 
-    def shuffle_comparison(self, model: str, ids: tuple[int, ...], seed: int = 7) -> ShuffleComparison:
+    def shuffle_comparison(self, model: str, text: TextIds, seed: int = 7) -> ShuffleComparison:
         """Return how far all heads' weights change in shuffled words; of an encoder-decoder, its encoder's."""
-        attention, other, order = self._shuffled(model, ids, seed)
+        attention, other, order = self._shuffled(model, text, seed)
         return compare_shuffled(attention, other, order, attention.kinds[0])
 
-    def shuffled_map(self, model: str, ids: tuple[int, ...], layer: int, head: int, seed: int = 7) -> ShuffledMap:
+    def shuffled_map(self, model: str, text: TextIds, layer: int, head: int, seed: int = 7) -> ShuffledMap:
         """Return one head's weights in the text and, token for token, in the shuffled one."""
-        attention, other, order = self._shuffled(model, ids, seed)
+        attention, other, order = self._shuffled(model, text, seed)
         return map_shuffled(attention, other, order, layer, head, attention.kinds[0])
 
-    def _shuffled(self, model: str, ids: tuple[int, ...], seed: int) -> tuple[Attention, Attention, tuple[int, ...]]:
+    def _shuffled(self, model: str, text: TextIds, seed: int) -> tuple[Attention, Attention, tuple[int, ...]]:
         """Return the attention of a text, of the same text shuffled, and the order of its tokens there."""
-        attention, other = self._attention(model, ids), self._attention(model, shuffled(ids, seed))
-        return attention, other, shuffled_order(len(ids), seed)
+        order = shuffled_order(len(text.ids), seed)
+        return self._attention(model, text), self._attention(model, in_order(text, order)), order
 
-    def _attention(self, model: str, ids: tuple[int, ...]) -> Attention:
+    def _attention(self, model: str, text: TextIds) -> Attention:
         """Return the attention of a text; one forward pass serves the scores and every map of it."""
         language_model = self._pool.get(model)
-        return self._cache.get((model, tuple(ids)), lambda: language_model.attention(tuple(ids)))
+        return self._cache.get((model, text), lambda: language_model.attention(text))
 
 
 def _load_fast(name: str, device: str, dtype: str, monitor: LoadMonitor) -> LanguageModel:

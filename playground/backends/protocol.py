@@ -6,6 +6,7 @@ from typing import Protocol, runtime_checkable
 
 from playground.records import (
     AttentionKind,
+    AttentionShape,
     AttentionSummary,
     CounterfactualMap,
     FlowMethod,
@@ -21,8 +22,10 @@ from playground.records import (
     NormMap,
     PositionalSignal,
     QueryKeyRow,
+    ReadText,
     ShuffleComparison,
     ShuffledMap,
+    TextIds,
     Token,
     TokenFlow,
     TokenScore,
@@ -34,8 +37,8 @@ from playground.records import (
 class Backend(Protocol):
     """Runs models. Every method may raise PlaygroundError with a message fit for the page.
 
-    Texts that were generated are named by their token ids, since encoding a text anew need not give the ids
-    that it was generated as.
+    A text is named by the ids of its tokens (TextIds): what a model generated as it was generated, what was typed as
+    `read` gives it. `kind` is one of those that `attention_shapes` gives.
     """
 
     def models(self) -> tuple[str, ...]:
@@ -50,6 +53,13 @@ class Backend(Protocol):
         """Return the tokens of `text`, as `generate` would see them."""
         ...
 
+    def read(self, model: str, text: str, second: str = "", *, cut: bool = False) -> ReadText:
+        """Return the tokens of `text` and of a second one: an encoder-decoder's target, an encoder's second sentence.
+
+        cut: leave out what is beyond the model's context, and say how much; else that is refused when it is run.
+        """
+        ...
+
     def generate(
         self, model: str, prompt: str, settings: GenerationSettings, cancel: threading.Event, interval_s: float
     ) -> Iterator[list[GenerationEvent]]:
@@ -59,22 +69,26 @@ class Backend(Protocol):
         """
         ...
 
-    def score(self, model: str, ids: tuple[int, ...]) -> tuple[TokenScore, ...]:
+    def score(self, model: str, text: TextIds) -> tuple[TokenScore, ...]:
         """Return the probability and rank that the model gave each token of a text."""
         ...
 
-    def attention_layers(self, model: str, ids: tuple[int, ...], kind: AttentionKind = "self") -> tuple[int, ...]:
-        """Return the layers that have attention, by their numbers in the model; everywhere else they count from 0."""
+    def attention_shapes(self, model: str, text: TextIds) -> tuple[AttentionShape, ...]:
+        """Return the kinds of attention that there are, and the layers and heads of each.
+
+        Layers have the numbers that the model gives them here; everywhere else they count from 0 over those that
+        have this attention.
+        """
         ...
 
-    def attention_summary(self, model: str, ids: tuple[int, ...], kind: AttentionKind = "self") -> AttentionSummary:
+    def attention_summary(self, model: str, text: TextIds, kind: AttentionKind = "self") -> AttentionSummary:
         """Return all heads of all layers as small tiles."""
         ...
 
     def head_map(
         self,
         model: str,
-        ids: tuple[int, ...],
+        text: TextIds,
         layer: int,
         head: int,
         kind: AttentionKind = "self",
@@ -83,35 +97,36 @@ class Backend(Protocol):
         """Return the weights of one head, or what `view` makes of its layer."""
         ...
 
-    def layer_maps(self, model: str, ids: tuple[int, ...], layer: int, kind: AttentionKind = "self") -> LayerMaps:
+    def layer_maps(self, model: str, text: TextIds, layer: int, kind: AttentionKind = "self") -> LayerMaps:
         """Return the weights of all heads of one layer."""
         ...
 
     def query_key(
-        self, model: str, ids: tuple[int, ...], layer: int, head: int, query: int, kind: AttentionKind = "self"
+        self, model: str, text: TextIds, layer: int, head: int, query: int, kind: AttentionKind = "self"
     ) -> QueryKeyRow:
         """Return how the weights of one row of one head came about."""
         ...
 
-    def head_rows(self, model: str, ids: tuple[int, ...], query: int, kind: AttentionKind = "self") -> HeadRows:
+    def head_rows(self, model: str, text: TextIds, query: int, kind: AttentionKind = "self") -> HeadRows:
         """Return where every head looked from position `query`."""
         ...
 
-    def head_patterns(self, model: str, ids: tuple[int, ...], kind: AttentionKind = "self") -> HeadPatterns:
+    def head_patterns(self, model: str, text: TextIds, kind: AttentionKind = "self") -> HeadPatterns:
         """Return every head's scores for previous token, first token, induction and so on, in this text."""
         ...
 
-    def repeated_patterns(self, model: str) -> HeadPatterns:
+    def repeated_patterns(self, model: str, kind: AttentionKind | None = None) -> HeadPatterns:
         """Return the same scores on repeated random tokens, where induction heads show themselves.
 
-        Of an encoder-decoder: those of its encoder.
+        An encoder-decoder reads them and, for the kinds that have a target, writes the same. Without a kind: the
+        first that there is.
         """
         ...
 
     def counterfactual_map(
         self,
         model: str,
-        ids: tuple[int, ...],
+        text: TextIds,
         layer: int,
         head: int,
         hidden: Sequence[int] = (),
@@ -123,27 +138,23 @@ class Backend(Protocol):
         ...
 
     def masked_prediction(
-        self, model: str, ids: tuple[int, ...], hidden: Sequence[int] = (), *, mask_off: bool = False
+        self, model: str, text: TextIds, hidden: Sequence[int] = (), *, mask_off: bool = False
     ) -> MaskedPrediction:
         """Return what a decoder predicts with tokens hidden, or the mask off, in all layers; and what it predicts."""
         ...
 
-    def norm_map(
-        self, model: str, ids: tuple[int, ...], layer: int, head: int, kind: AttentionKind = "self"
-    ) -> NormMap:
+    def norm_map(self, model: str, text: TextIds, layer: int, head: int, kind: AttentionKind = "self") -> NormMap:
         """Return one head's weights times the lengths of its transformed values (Kobayashi et al. 2020)."""
         ...
 
-    def word_map(
-        self, model: str, ids: tuple[int, ...], layer: int, head: int, kind: AttentionKind = "self"
-    ) -> WordMap:
+    def word_map(self, model: str, text: TextIds, layer: int, head: int, kind: AttentionKind = "self") -> WordMap:
         """Return the weights of one head between words: to a word summed, from a word averaged (Clark et al. 2019)."""
         ...
 
     def token_flow(
         self,
         model: str,
-        ids: tuple[int, ...],
+        text: TextIds,
         token: int,
         method: FlowMethod = "rollout",
         kind: AttentionKind = "self",
@@ -155,10 +166,10 @@ class Backend(Protocol):
         """Return what tells the model the order of tokens; `side` is of an encoder-decoder."""
         ...
 
-    def shuffle_comparison(self, model: str, ids: tuple[int, ...], seed: int = 7) -> ShuffleComparison:
+    def shuffle_comparison(self, model: str, text: TextIds, seed: int = 7) -> ShuffleComparison:
         """Return how far all heads' weights change in shuffled words; of an encoder-decoder, its encoder's."""
         ...
 
-    def shuffled_map(self, model: str, ids: tuple[int, ...], layer: int, head: int, seed: int = 7) -> ShuffledMap:
+    def shuffled_map(self, model: str, text: TextIds, layer: int, head: int, seed: int = 7) -> ShuffledMap:
         """Return one head's weights in the text and, token for token, in the shuffled one."""
         ...

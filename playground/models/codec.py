@@ -5,7 +5,7 @@ import json
 from itertools import accumulate
 from typing import Any, Protocol
 
-from playground.records import PlaygroundError, Token
+from playground.records import PlaygroundError, ReadText, Token
 
 MAX_CHARACTERS = 100_000
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -80,6 +80,30 @@ class TokenCodec:
             raise PlaygroundError("The model's tokenizer finds nothing in this text that it can read.")
         shares = share_text(text, offsets)
         return tuple(self._token(id, share) for id, share in zip(ids, shares, strict=True))
+
+    def encode_pair(self, text: str, second: str) -> ReadText:
+        """Return two sentences as the tokenizer joins them, with its special tokens and types of tokens.
+
+        Each sentence's tokens join to it, as of `encode`. Raises PlaygroundError as check_text does.
+        """
+        check_text(text)
+        check_text(second)
+        if not getattr(self.tokenizer, "is_fast", False):
+            encoding = self.tokenizer(text, second)
+            types = tuple(encoding.get("token_type_ids") or ())
+            return ReadText(self.tokens(encoding["input_ids"]), (), types, types.index(1) if 1 in types else 0)
+        encoding = self.tokenizer(text, second, return_offsets_mapping=True, return_attention_mask=False, verbose=False)
+        ids, offsets, sides = encoding["input_ids"], encoding["offset_mapping"], encoding.sequence_ids(0)
+        shares = [""] * len(ids)
+        places = [[place for place, side in enumerate(sides) if side == wanted] for wanted in (0, 1)]
+        if not all(places):
+            raise PlaygroundError("The model's tokenizer finds nothing in one of the sentences that it can read.")
+        for sentence, of_sentence in zip((text, second), places, strict=True):
+            found = share_text(sentence, [offsets[place] for place in of_sentence])
+            for place, share in zip(of_sentence, found, strict=True):
+                shares[place] = share
+        tokens = tuple(self._token(id, share) for id, share in zip(ids, shares, strict=True))
+        return ReadText(tokens, (), tuple(encoding.get("token_type_ids") or ()), places[1][0])
 
     def tokens(self, ids: list[int] | tuple[int, ...]) -> tuple[Token, ...]:
         """Return the tokens of `ids`; their texts joined are `decode(ids)`. Special tokens have an empty text.

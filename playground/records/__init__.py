@@ -19,6 +19,7 @@ from playground.records.generation import (
 from playground.records.loading import LoadProgress, LoadStage
 from playground.records.maps import (
     AttentionKind,
+    AttentionShape,
     AttentionSummary,
     HeadMap,
     HeadRows,
@@ -32,11 +33,13 @@ from playground.records.patterns import HeadPatterns, PatternName, PatternScore,
 from playground.records.positions import PositionalSignal, PositionKind, RotaryAngles, ShuffleComparison, ShuffledMap
 from playground.records.query_key import QueryKeyRow
 from playground.records.spec import ModelKind, ModelSpec
+from playground.records.texts import ReadText, TextIds
 from playground.records.tokens import Token, TokenScore
 from playground.records.words import Word, WordMap
 
 __all__ = [
     "AttentionKind",
+    "AttentionShape",
     "AttentionSummary",
     "BeamNode",
     "BeamProgress",
@@ -68,11 +71,13 @@ __all__ = [
     "PositionKind",
     "PositionalSignal",
     "QueryKeyRow",
+    "ReadText",
     "RotaryAngles",
     "ShuffleComparison",
     "ShuffledMap",
     "Step",
     "Strategy",
+    "TextIds",
     "Token",
     "TokenFlow",
     "TokenScore",

@@ -11,6 +11,15 @@ AttentionKind = Literal["self", "encoder", "decoder", "cross"]
 
 
 @dataclass(frozen=True)
+class AttentionShape:
+    """One kind of attention that there is of a text: its layers by their numbers in the model, and their heads."""
+
+    kind: AttentionKind
+    layers: tuple[int, ...]
+    n_heads: int
+
+
+@dataclass(frozen=True)
 class AttentionSummary:
     """All heads of all layers, each shrunk to a tile by taking the maximum of each block of cells."""
 

@@ -85,25 +85,24 @@ class Selection:
     def on_token(self, visit: Visit, event: gr.EventData) -> dict[Any, Any]:
         """A chip was selected."""
         session = visit.session
-        return self.follow(visit, replace(session, selected=place_in(event, 0, len(session.ids))))
+        return self.follow(visit, session.select(place_in(event, 0, len(session.ids))))
 
     @says_errors
     @in_turn
     def on_map_row(self, visit: Visit, event: gr.EventData) -> dict[Any, Any]:
         """A row of the map was clicked: the token that was chosen from there is selected."""
         session = visit.session
-        query = place_in(event, 0, len(session.ids))
+        query = place_in(event, 0, len(session.queries))
         if session.map_values == "words":
             query = token_of_row(shown_map(self.backend, session), query)
-        return self.follow(visit, replace(session, selected=min(query + 1, len(session.ids) - 1)))
+        return self.follow(visit, session.select(session.token_of_query(query)))
 
     @says_errors
     @in_turn
     def on_tile(self, visit: Visit, event: gr.EventData) -> dict[Any, Any]:
         """A tile of the overview, or a line of the patterns, was chosen."""
         session = visit.session
-        spec = self.backend.spec(session.model)
-        layer, head = place_in(event, 0, len(session.layers)), place_in(event, 1, spec.n_query_heads)
+        layer, head = place_in(event, 0, len(session.layers)), place_in(event, 1, session.shape.n_heads)
         return self.follow(visit, replace(session, layer=layer, head=head), moved=False)
 
     @says_errors
@@ -111,7 +110,7 @@ class Selection:
     def on_head_row(self, visit: Visit, event: gr.EventData) -> dict[Any, Any]:
         """A row of "every head" was clicked."""
         session = visit.session
-        n_heads = self.backend.spec(session.model).n_query_heads
+        n_heads = max(1, session.shape.n_heads)
         layer, head = divmod(place_in(event, 0, len(session.layers) * n_heads), n_heads)
         return self.follow(visit, replace(session, layer=layer, head=head), moved=False)
 

@@ -9,7 +9,20 @@ from dataclasses import dataclass, field, replace
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from playground.records import FlowMethod, GenerationRecord, MapValues, MapView, PatternName, Step, Token
+from playground.records import (
+    AttentionKind,
+    AttentionShape,
+    FlowMethod,
+    GenerationRecord,
+    MapValues,
+    MapView,
+    ModelKind,
+    PatternName,
+    ReadText,
+    Step,
+    TextIds,
+    Token,
+)
 
 
 @dataclass(frozen=True)
@@ -21,8 +34,14 @@ class Session:
     tokens: tuple[Token, ...] = ()
     steps: tuple[Step, ...] = ()  # one for each generated token, at the end of `ids`
     selected: int = -1  # index of the selected token
-    layers: tuple[int, ...] = ()  # the layers that have attention, by their numbers in the model
-    layer: int = 0  # the place of the selected one among `layers`
+    n_target: int = 0  # tokens at the end of `ids` that the decoder of an encoder-decoder read: its start token first
+    type_ids: tuple[int, ...] = ()  # of an encoder's two sentences: which one each token is of, if the model is told
+    second_at: int = 0  # where the second sentence begins; 0 where there is one only
+    model_kind: ModelKind = "decoder"
+    beside: int = -1  # of an encoder-decoder: the token that was selected last of the other text
+    kind: AttentionKind = "self"
+    shapes: tuple[AttentionShape, ...] = ()  # the kinds of attention that there are, with their layers and heads
+    layer: int = 0  # the place of the selected one among the layers of its kind
     head: int = 0
     map_values: MapValues = "weights"
     map_view: MapView = field(default_factory=MapView)
@@ -31,6 +50,22 @@ class Session:
     flow_method: FlowMethod = "rollout"
     mask_off: bool = False  # counterfactual: every token sees all others
     hidden: tuple[int, ...] = ()  # counterfactual: tokens that no other sees
+
+    @property
+    def text(self) -> TextIds:
+        """What names the text for the backend."""
+        source, target = self.ids[: self.n_source], self.ids[self.n_source :]
+        return TextIds(source, target[1:], self.type_ids, self.second_at)
+
+    @property
+    def shape(self) -> AttentionShape:
+        """The layers, by their numbers in the model, and the heads of the kind of attention that is shown."""
+        return next((shape for shape in self.shapes if shape.kind == self.kind), AttentionShape(self.kind, (), 0))
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """The layers that have this kind of attention, by their numbers in the model."""
+        return self.shape.layers
 
     @property
     def layer_number(self) -> int:
@@ -43,13 +78,56 @@ class Session:
         return len(self.ids) - len(self.steps)
 
     @property
-    def query(self) -> int:
-        """The position that the model looked from when it chose the selected token.
+    def n_source(self) -> int:
+        """Tokens of the text, but for those of an encoder-decoder's target."""
+        return len(self.ids) - self.n_target
 
-        A decoder chooses token t from position t - 1; nothing was looked from to choose the first token, so
-        the first token's own row is shown for it.
+    @property
+    def queries(self) -> range:
+        """The tokens that look in this kind of attention: each has a row of its maps."""
+        return range(self.n_source, len(self.ids)) if self.kind in ("decoder", "cross") else range(self.n_source)
+
+    @property
+    def keys(self) -> range:
+        """The tokens that are looked at in this kind of attention: each has a column of its maps."""
+        return range(self.n_source, len(self.ids)) if self.kind == "decoder" else range(self.n_source)
+
+    @property
+    def is_causal(self) -> bool:
+        """Whether no token sees those after it."""
+        return self.kind == "decoder" or (self.kind == "self" and self.model_kind == "decoder")
+
+    @property
+    def is_choosing(self) -> bool:
+        """Whether the tokens that look choose the token after them, as a decoder's do."""
+        return self.is_causal or self.kind == "cross"
+
+    @property
+    def looked_for(self) -> int:
+        """The token whose look is shown: the selected one; if it has none here, the last one of the other text."""
+        place = self.selected if self.selected in self.queries else self.beside
+        return max(self.queries.start, min(place, self.queries.stop - 1))
+
+    @property
+    def query(self) -> int:
+        """The row from which the model looked when it chose the selected token.
+
+        A decoder chooses token t from the position before it; nothing was looked from to choose the first token
+        (of a target: the start token), so its own row is shown for it. An encoder chooses nothing: each token has
+        its own row.
         """
-        return max(0, self.selected - 1)
+        row = self.looked_for - self.queries.start
+        return max(0, row - 1) if self.is_choosing else row
+
+    def token_of_query(self, query: int) -> int:
+        """Return the token that was chosen from a row of a map; of an encoder the token that has the row."""
+        place = self.queries.start + query + (1 if self.is_choosing else 0)
+        return max(self.queries.start, min(place, self.queries.stop - 1))
+
+    def select(self, token: int) -> "Session":
+        """Return the session with another token selected."""
+        is_other_text = (token < self.n_source) != (self.selected < self.n_source)
+        return replace(self, selected=token, beside=self.selected if is_other_text else self.beside)
 
     @property
     def step(self) -> Step | None:
@@ -58,10 +136,57 @@ class Session:
         return self.steps[at] if 0 <= at < len(self.steps) else None
 
 
-def session_of(record: GenerationRecord, before: Session) -> Session:
-    """Return the session that shows a finished run, its last token selected, all else as it was before."""
-    ids = record.ids
-    return replace(before, model=record.model, ids=ids, tokens=record.tokens, steps=record.steps, selected=len(ids) - 1)
+def session_of(record: GenerationRecord, read: ReadText, kind: ModelKind, before: Session) -> Session:
+    """Return the session that shows a finished run, its last token selected, all else as it was before.
+
+    read: the prompt, as a model of this kind reads it.
+    """
+    target = (*read.target_tokens, *(step.token for step in record.steps))
+    tokens = (*record.prompt_tokens, *target)
+    session = replace(before, model=record.model, model_kind=kind, steps=record.steps)
+    return _with_text(session, tokens, len(target) if kind == "encoder-decoder" else 0)
+
+
+def session_of_text(model: str, read: ReadText, kind: ModelKind, before: Session) -> Session:
+    """Return the session that shows a text that was given, its last token selected, all else as it was before."""
+    session = replace(before, model=model, model_kind=kind, steps=(), hidden=())
+    tokens = (*read.tokens, *read.target_tokens)
+    return _with_text(session, tokens, len(read.target_tokens), read.type_ids, read.second_at)
+
+
+def _with_text(
+    session: Session, tokens: tuple[Token, ...], n_target: int, type_ids: tuple[int, ...] = (), second_at: int = 0
+) -> Session:
+    n_source = len(tokens) - n_target
+    return replace(
+        session,
+        ids=tuple(token.id for token in tokens),
+        tokens=tokens,
+        n_target=n_target,
+        type_ids=type_ids,
+        second_at=second_at,
+        selected=len(tokens) - 1 if n_target != 1 else n_source - 1,  # a start token alone is no text
+        beside=n_source - 1,
+    )
+
+
+def within_kind(session: Session, kind: AttentionKind) -> Session:
+    """Return the session with one of the kinds that there are, and a layer and a head that it has.
+
+    Where there is no such kind, that which says most: how an encoder-decoder's target looks at its source.
+    """
+    kinds = [shape.kind for shape in session.shapes]
+    session = replace(session, kind=kind if kind in kinds else kinds[-1])
+    last_layer, last_head = len(session.shape.layers) - 1, session.shape.n_heads - 1
+    view = session.map_view
+    return replace(
+        session,
+        layer=min(session.layer, last_layer),
+        head=min(session.head, last_head),
+        map_view=replace(
+            view, other_layer=min(view.other_layer, last_layer), other_head=min(view.other_head, last_head)
+        ),
+    )
 
 
 class Visit:

@@ -10,7 +10,15 @@ from playground.backends.protocol import Backend
 from playground.records import BeamProgress, GenerationRecord, GenerationSettings, PlaygroundError, Step
 from playground.ui.controls.decoding import DecodingControls
 from playground.ui.selection import Selection
-from playground.ui.session import Cancellations, Session, Visit, in_turn, session_of
+from playground.ui.session import (
+    Cancellations,
+    Session,
+    Visit,
+    in_turn,
+    session_of,
+    session_of_text,
+    within_kind,
+)
 from playground.ui.status import AT_ONCE, PRIVATE, describe_run, says_errors, status_line
 from playground.ui.tabs.attention import AttentionTab, show_tint
 from playground.ui.tabs.choices import ChoicesTab, show_choices
@@ -100,7 +108,8 @@ class Wiring:
         switch = self.cancellations.begin(visitor)
         try:
             wanted = GenerationSettings(**settings)
-            lines = prompt_lines(self.backend.tokenize(model, prompt))
+            read, kind = self.backend.read(model, prompt), self.backend.spec(model).kind
+            lines = prompt_lines((*read.tokens, *read.target_tokens))
             yield {
                 panel.status: status_line("Generating …", "busy"),
                 panel.generate: gr.Button(interactive=False),
@@ -113,7 +122,7 @@ class Wiring:
                 last = events[-1]
                 if isinstance(last, GenerationRecord):
                     with visit.lock:
-                        visit.session = finished = session_of(last, visit.session)
+                        visit.session = finished = session_of(last, read, kind, visit.session)
                     yield {
                         **idle,
                         panel.tokens: gr.HTML(value=lines, selected=finished.selected),
@@ -143,15 +152,13 @@ class Wiring:
     def on_analyse(self, prompt: str, model: str, visit: Visit) -> dict[Any, Any]:
         """Take the prompt as it is for the text of the page."""
         panel = self.panel
-        tokens = self.backend.tokenize(model, prompt)
-        ids = tuple(token.id for token in tokens)
-        scores = self.backend.score(model, ids)
-        visit.session = replace(
-            visit.session, model=model, ids=ids, tokens=tokens, steps=(), selected=len(ids) - 1, hidden=()
-        )
+        read = self.backend.read(model, prompt)
+        session = session_of_text(model, read, self.backend.spec(model).kind, visit.session)
+        scores = self.backend.score(model, session.text)
+        visit.session = session
         return {
-            panel.tokens: gr.HTML(value=scored_lines(scores, tokens), selected=len(ids) - 1),
-            panel.status: status_line(f"{len(ids)} tokens, read without generating."),
+            panel.tokens: gr.HTML(value=scored_lines(scores, session.tokens), selected=session.selected),
+            panel.status: status_line(f"{len(session.ids)} tokens, read without generating."),
             self.visit: visit,
         }
 
@@ -162,7 +169,7 @@ class Wiring:
         if not visit.session.ids:
             return {self.status: gr.skip()}
         visit.session = session = self.within_model(visit.session)
-        scores = self.backend.score(session.model, session.ids)[: session.n_prompt]
+        scores = self.backend.score(session.model, session.text)[: session.n_prompt]
         values = self.attention.show_text(self.backend, session, visit.view)
         shown = dict(zip(self.attention.outputs(), values, strict=True))
         shown |= dict(zip(self.choices.outputs(), show_choices(session), strict=True))
@@ -171,18 +178,9 @@ class Wiring:
         return {self.visit: visit, self.panel.tokens: chips, **shown}
 
     def within_model(self, session: Session) -> Session:
-        """Return the session with the layers of its text's attention, and a layer and a head that there are."""
-        layers = self.backend.attention_layers(session.model, session.ids)
-        last_layer, last_head = len(layers) - 1, self.backend.spec(session.model).n_query_heads - 1
-        view = session.map_view
-        view = replace(view, other_layer=min(view.other_layer, last_layer), other_head=min(view.other_head, last_head))
-        return replace(
-            session,
-            layers=layers,
-            layer=min(session.layer, last_layer),
-            head=min(session.head, last_head),
-            map_view=view,
-        )
+        """Return the session with the kinds of attention of its text, and a kind, layer and head that there are."""
+        shapes = self.backend.attention_shapes(session.model, session.text)
+        return within_kind(replace(session, shapes=shapes), session.kind)
 
     def on_room(self, prompt: str, model: str, max_new_tokens: int) -> str:
         """Say how much of the context prompt and output will take, before anything is cut."""

@@ -2,12 +2,11 @@
 
 import csv
 import io
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from playground.records import HeadMap, Token
+from playground.records import HeadMap, TextIds, Token
 from playground.views.head_map import draw_head_map
 from playground.views.labels import plain_label
 
@@ -59,9 +58,14 @@ def export_html(head_map: HeadMap, model: str) -> ExportedFile:
     return ExportedFile(file_name(head_map, model, "html"), "text/html", page.encode("utf-8", "replace"))
 
 
-def export_python(head_map: HeadMap, model: str, ids: Sequence[int]) -> ExportedFile:
+def export_python(head_map: HeadMap, model: str, text: TextIds) -> ExportedFile:
     """Return the lines of Python that compute the same values from the ids of the text's tokens."""
     view, place = head_map.view, f"{head_map.layer}, {head_map.head}"
+    if head_map.kind != "self":
+        place += f", kind={head_map.kind!r}"
+    ids = f"{list(text.ids)!r}" + (f", {list(text.target_ids)!r}" if text.target_ids else "")
+    if text.second_at:
+        ids = f"TextIds({text.ids!r}, type_ids={text.type_ids!r}, second_at={text.second_at})"
     changes = []
     if view.heads != "one":
         changes.append(f"heads={view.heads!r}")
@@ -77,12 +81,13 @@ def export_python(head_map: HeadMap, model: str, ids: Sequence[int]) -> Exported
         last = f"weights = attention.head_map({place}, view=MapView({', '.join(changes)})).weights"
     else:
         last = f"weights = attention.weights({place})  # float32 [query, key]"
+    names = [name for name in ("MapView", "TextIds") if name in last + ids]
     lines = [
         "import playground",
-        *(["from playground.records import MapView"] if "MapView" in last else []),
+        *([f"from playground.records import {', '.join(names)}"] if names else []),
         "",
         f"lm = playground.load({model!r})",
-        f"attention = lm.attention({list(ids)!r})  # the ids of the text's tokens",
+        f"attention = lm.attention({ids})  # the ids of the text's tokens",
         last,
         "print(weights.shape)",
         "",

@@ -2,6 +2,8 @@
 
 import argparse
 import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from playwright.sync_api import Browser, sync_playwright
 
@@ -9,13 +11,14 @@ import playground
 from playground.backends.local import LocalBackend
 from playground.models.catalogue import resolve
 from tests import chromium
-from tests.benchmarks import attention, machine, page, rates, start, table
+from tests.benchmarks import attention, capture, gpt2_small, machine, page, rates, start, table
 from tests.benchmarks.decoding import Bare
 from tests.benchmarks.measurement import Measurement
 from tests.server import running_app
 
 TEXT = "The little girl saw a dog in the garden, and the dog saw the little girl. "
 N_TOKENS = (128, 512)
+N_TOKENS_LARGER = 64
 
 
 def read_arguments() -> argparse.Namespace:
@@ -56,6 +59,16 @@ def measure_page(browser: Browser, backend: LocalBackend, model: str, n_tokens: 
     return measured
 
 
+def measure_larger(browser: Browser) -> list[Measurement]:
+    """Measure how fast a larger model writes."""
+    with TemporaryDirectory() as folder:
+        model = gpt2_small.save(Path(folder))
+        lm = playground.load(model)
+        bare = Bare(model, lm.spec.dtype, lm.spec.device)
+        with running_app("--model", model) as url, page.opened(browser, url) as (opened, _):
+            return rates.measure(bare, lm, url, opened, N_TOKENS_LARGER, f"{gpt2_small.NAME}: ")
+
+
 def main() -> None:
     """Measure everything and print the table."""
     arguments = read_arguments()
@@ -66,12 +79,16 @@ def main() -> None:
     with sync_playwright() as playwright:
         browser = chromium.launch(playwright)
         measured += measure_page(browser, backend, model, arguments.tokens)
+        tell("decoding with a larger model …")
+        measured += measure_larger(browser)
         spec = backend.spec(model)
         where = machine.describe(browser.version, f"`{spec.name}`, {spec.n_parameters:,} parameters, {spec.dtype}")
         browser.close()
     tell("drawing attention …")
     for n in N_TOKENS:
         measured += attention.measure(backend, model, n)
+    tell("capturing …")
+    measured += capture.measure()
     finished = table.markdown(where, measured)
     print(finished)
     if arguments.write:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import plotly.graph_objects as go
 
 from playground.backends.protocol import Backend
+from playground.records import TextIds
 from playground.views.head_map import draw_head_map
 from playground.views.heads_overview import draw_heads_overview
 from tests.benchmarks.measurement import Measurement
@@ -29,12 +30,12 @@ def measure(backend: Backend, model: str, n_tokens: int) -> list[Measurement]:
     draw = random.Random(n_tokens)
     overviews, maps = [], []
     for at in range(N_TEXTS + 1):
-        ids = tuple(draw.randrange(ORDINARY_IDS, spec.vocabulary_size) for _ in range(n_tokens))
-        overview = timed_json(lambda ids=ids: draw_heads_overview(backend.attention_summary(model, ids)))
+        text = TextIds(tuple(draw.randrange(ORDINARY_IDS, spec.vocabulary_size) for _ in range(n_tokens)))
+        overview = timed_json(lambda text=text: draw_heads_overview(backend.attention_summary(model, text)))
         layer, head = at % spec.n_layers, at % spec.n_query_heads
         head_map = timed_json(
-            lambda ids=ids, layer=layer, head=head: draw_head_map(
-                backend.head_map(model, ids, layer, head), compact=True
+            lambda text=text, layer=layer, head=head: draw_head_map(
+                backend.head_map(model, text, layer, head), compact=True
             )
         )
         if at:  # the first one warms up

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import GPT2Config, GPT2LMHeadModel
 
 import playground
 from playground.attention.interface import NAME
+from tests.benchmarks import gpt2_small
 from tests.benchmarks.measurement import Measurement, seconds
-from tests.models.checkpoints import byte_level_tokenizer
 
 N_ROUNDS = 7
 N_CAPTURED = 1024  # tokens
@@ -23,9 +22,8 @@ LAYER_BYTES = 12 * N_CAPTURED**2 * 4  # the weights of one layer's heads, in flo
 
 def measure() -> list[Measurement]:
     """Decode with our attention and with torch's own in turns, and read a text with and without a capture in turns."""
-    torch.manual_seed(0)
-    model: Any = GPT2LMHeadModel(GPT2Config()).eval()
-    lm = playground.wrap(model, byte_level_tokenizer(), "gpt2-small-sized")
+    model: Any = gpt2_small.build_model()
+    lm = playground.wrap(model, gpt2_small.build_tokenizer(), gpt2_small.NAME)
     ids = torch.randint(1000, 50_000, (1, N_CAPTURED), generator=torch.Generator().manual_seed(0))
     return [*measure_decoding(model, ids[:, :N_PROMPT]), *measure_capture(lm, ids)]
 
@@ -41,7 +39,7 @@ def measure_decoding(model: Any, prompt: torch.Tensor) -> list[Measurement]:
             if at:  # the first round warms up
                 found.append(rate)
     model.set_attn_implementation(NAME)
-    what = f"GPT-2-small-sized, {N_DECODED} tokens by transformers' `generate`, with"
+    what = f"{gpt2_small.NAME}, {N_DECODED} tokens by transformers' `generate`, with"
     return [
         Measurement(f"{what} torch's own attention (sdpa)", "tokens/s", tuple(rates["sdpa"])),
         Measurement(f"{what} the attention that can be captured", "tokens/s", tuple(rates[NAME])),
@@ -71,7 +69,7 @@ def measure_capture(lm: "playground.LanguageModel", ids: torch.Tensor) -> list[M
         if not at:  # the first round warms up
             times, peaks = {plain: [], capture: []}, {plain: [], capture: []}
     above = statistics.median(peaks[capture]) - statistics.median(peaks[plain])
-    what = f"GPT-2-small-sized, {N_CAPTURED} tokens,"
+    what = f"{gpt2_small.NAME}, {N_CAPTURED} tokens,"
     return [
         Measurement(f"{what} one forward pass", "ms", tuple(times[plain])),
         Measurement(f"{what} one layer captured and its weights computed", "ms", tuple(times[capture])),

@@ -23,8 +23,13 @@ CLIENT = "`/generate` over HTTP, by gradio_client"
 PAGE = "on the page, in the browser"
 
 
-def measure(bare: Bare, lm: "playground.LanguageModel", url: str, page: Page, n_tokens: int) -> list[Measurement]:
-    """Decode in every way with the same seed, round after round; the first round warms up."""
+def measure(
+    bare: Bare, lm: "playground.LanguageModel", url: str, page: Page, n_tokens: int, of: str = ""
+) -> list[Measurement]:
+    """Decode in every way with the same seed, round after round; the first round warms up.
+
+    of: what the rows begin with, of another model than the one that the table is about
+    """
     client = Client(url, verbose=False)
     lm.speed_up()
     rates: dict[str, list[float]] = {name: [] for name in (BARE, BARE_ALL, RECORDED, RECORDED_ALL, CLIENT, PAGE)}
@@ -43,9 +48,9 @@ def measure(bare: Bare, lm: "playground.LanguageModel", url: str, page: Page, n_
             first_tokens.append(generated.first_token_ms)
             for name, rate in round_rates.items():
                 rates[name].append(rate)
-    first = Measurement("“Generate” pressed until the first token is in the browser", "ms", tuple(first_tokens))
-    measured = [Measurement(f"{n_tokens} tokens, {name}", "tokens/s", tuple(rates[name])) for name in rates]
-    return [first, *measured, *ratios(rates)]
+    first = Measurement(f"{of}“Generate” pressed until the first token is in the browser", "ms", tuple(first_tokens))
+    measured = [Measurement(f"{of}{n_tokens} tokens, {name}", "tokens/s", tuple(rates[name])) for name in rates]
+    return [first, *measured, *ratios(rates, of)]
 
 
 def on_all_cores(rate: Callable[[], float]) -> float:
@@ -59,11 +64,11 @@ def on_all_cores(rate: Callable[[], float]) -> float:
         torch.set_num_threads(before)
 
 
-def ratios(rates: dict[str, list[float]]) -> list[Measurement]:
+def ratios(rates: dict[str, list[float]], of: str) -> list[Measurement]:
     """Return what each way reaches of transformers alone on the same cores: the ratio of the medians."""
     medians = {name: statistics.median(values) for name, values in rates.items()}
     against = {RECORDED: BARE, RECORDED_ALL: BARE_ALL, CLIENT: BARE, PAGE: BARE}
     return [
-        Measurement(f"the same against transformers alone: {name}", "", (medians[name] / medians[bare],))
+        Measurement(f"{of}the same against transformers alone: {name}", "", (medians[name] / medians[bare],))
         for name, bare in against.items()
     ]

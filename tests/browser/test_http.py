@@ -115,7 +115,7 @@ def call_raw(address: str, endpoint: str, data: str) -> str:
         ("generate", '"Once", null, "sample", Infinity, 40, 1.0, 1.0, 4, 1.0, false, 4, null, 7'),
         ("generate", '"a\\ud800b", null, "sample", 0.8, 40, 1.0, 1.0, 4, 1.0, false, 4, null, 7'),
         ("generate", '{"a": 1}, null, "sample", 0.8, 40, 1.0, 1.0, 4, 1.0, false, 4, null, 7'),
-        ("attention", '"a\\udfffb", null, 0, null, "self"'),
+        ("attention", '"a\\udfffb", null, 0, null, "self", "", ""'),
         ("tokenize", '"a\\ud800b", null'),
         ("tokenize", "[], null"),
     ],

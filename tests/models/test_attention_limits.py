@@ -218,3 +218,25 @@ def test_what_goes_to_tokens_that_are_made_up_is_not_shown():
                 place = key - (query // 4 - 1) * 4
                 expected = blocks[0, query // 4, :, query % 4, place].numpy() if 0 <= place < 12 else np.zeros(4)
                 np.testing.assert_array_equal(weights[:, query, key], expected)
+
+
+@pytest.mark.parametrize("family", ["gpt2", "llama", "gptj", "bert"])
+def test_some_layers_only(tiny, family):
+    lm = tiny(family).lm
+    every, second = lm.attention(PADDED), lm.attention(PADDED, layers=[1])
+    assert second.n_layers == 1
+    assert second.layer_indices() == (1,)
+    np.testing.assert_array_equal(second.weights(0), every.weights(1))
+    assert second.scores == every.scores
+    assert second.n_bytes < every.n_bytes
+    with pytest.raises(PlaygroundError, match="layer must be a whole number from 0 to 0"):
+        second.weights(1)
+    with pytest.raises(PlaygroundError, match="layer must be a whole number from 0 to 1"):
+        lm.attention(PADDED, layers=[2])
+    with pytest.raises(PlaygroundError, match="at least one layer"):
+        lm.attention(PADDED, layers=[])
+
+
+def test_some_layers_of_two_kinds_are_refused(tiny):
+    with pytest.raises(PlaygroundError, match="of one kind"):
+        tiny("t5").lm.attention(PADDED, PADDED, layers=[0])

@@ -148,6 +148,6 @@ def test_one_token(tiny):
 def test_through_the_backend(tiny, monkeypatch):
     monkeypatch.setattr(local, "load", lambda name, device, dtype: tiny(name).lm)
     backend = local.LocalBackend(["gpt2"])
-    ids = tuple(token.id for token in backend.tokenize("gpt2", TEXT))
-    assert backend.counterfactual_map("gpt2", ids, 0, 1, [0]).hidden == (0,)
-    assert backend.masked_prediction("gpt2", ids, [0], mask_off=True).mask_off
+    text = backend.read("gpt2", TEXT).ids
+    assert backend.counterfactual_map("gpt2", text, 0, 1, [0]).hidden == (0,)
+    assert backend.masked_prediction("gpt2", text, [0], mask_off=True).mask_off

@@ -39,6 +39,6 @@ def test_what_cannot_be_followed(tiny):
 def test_through_the_backend(tiny, monkeypatch):
     monkeypatch.setattr(local, "load", lambda name, device, dtype: tiny(name).lm)
     backend = local.LocalBackend(["gpt2"])
-    ids = tuple(token.id for token in backend.tokenize("gpt2", TEXT))
-    assert backend.token_flow("gpt2", ids, 2).method == "rollout"
-    assert backend.token_flow("gpt2", ids, 2, "flow").relevance.shape == (3, len(ids))
+    text = backend.read("gpt2", TEXT).ids
+    assert backend.token_flow("gpt2", text, 2).method == "rollout"
+    assert backend.token_flow("gpt2", text, 2, "flow").relevance.shape == (3, len(text.ids))

@@ -79,29 +79,29 @@ def test_bad_prompts_leave_the_backend_working(backend):
 
 
 def test_one_forward_pass_serves_scores_and_maps(backend, tiny):
-    ids = tuple(token.id for token in backend.tokenize("gpt2", PROMPT))
+    text = backend.read("gpt2", PROMPT).ids
     model = tiny("gpt2").lm.loaded.model
     passes = []
     handle = model.register_forward_pre_hook(lambda *call: passes.append(1))
     try:
-        scores = backend.score("gpt2", ids)
-        summary = backend.attention_summary("gpt2", ids)
-        head = backend.head_map("gpt2", ids, 1, 2)
-        layer = backend.layer_maps("gpt2", ids, 1)
-        rows = backend.head_rows("gpt2", ids, 3)
+        scores = backend.score("gpt2", text)
+        summary = backend.attention_summary("gpt2", text)
+        head = backend.head_map("gpt2", text, 1, 2)
+        layer = backend.layer_maps("gpt2", text, 1)
+        rows = backend.head_rows("gpt2", text, 3)
     finally:
         handle.remove()
     assert len(passes) == 1
-    assert len(scores) == len(ids)
-    assert summary.tiles.shape == (2, 4, len(ids), len(ids))
+    assert len(scores) == len(text.ids)
+    assert summary.tiles.shape == (2, 4, len(text.ids), len(text.ids))
     np.testing.assert_array_equal(head.weights, layer.weights[2])
     np.testing.assert_allclose(rows.weights[1, 2], head.weights[3], atol=1e-6)
 
 
 def test_models_do_not_share_what_is_kept(backend):
-    ids = tuple(token.id for token in backend.tokenize("gpt2", PROMPT))
-    causal = backend.head_map("gpt2", ids, 0, 0).weights
-    two_way = backend.head_map("bert", ids, 0, 0).weights
+    text = backend.read("gpt2", PROMPT).ids
+    causal = backend.head_map("gpt2", text, 0, 0).weights
+    two_way = backend.head_map("bert", text, 0, 0).weights
     assert causal[0, 1] == 0.0
     assert two_way[0, 1] > 0.0
 

@@ -71,8 +71,8 @@ def test_a_context_that_is_too_short(tiny, monkeypatch):
 def test_through_the_backend(tiny, monkeypatch):
     monkeypatch.setattr(local, "load", lambda name, device, dtype: tiny(name).lm)
     backend = local.LocalBackend(["gpt2", "t5"])
-    ids = tuple(token.id for token in backend.tokenize("gpt2", TEXT))
-    patterns = backend.head_patterns("gpt2", ids)
-    np.testing.assert_array_equal(patterns.scores, tiny("gpt2").lm.attention(ids).patterns().scores)
+    text = backend.read("gpt2", TEXT).ids
+    patterns = backend.head_patterns("gpt2", text)
+    np.testing.assert_array_equal(patterns.scores, tiny("gpt2").lm.attention(text).patterns().scores)
     assert backend.repeated_patterns("gpt2").kind == "self"
     assert backend.repeated_patterns("t5").kind == "encoder"

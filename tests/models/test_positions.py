@@ -150,16 +150,16 @@ def test_without_positions_two_way_attention_ignores_the_order(tiny, monkeypatch
     """Bags of words: with its position embeddings zeroed, BERT gives every pair of tokens the same weight."""
     lm = tiny("bert").lm
     monkeypatch.setattr(local, "load", lambda name, device, dtype: lm)
-    ids = tuple(token.id for token in lm.tokenize(TEXT))
+    text = lm.read(TEXT).ids
     table = lm.loaded.model.bert.embeddings.position_embeddings.weight
     backend = local.LocalBackend(["bert"], cache_bytes=0)
-    with_positions = backend.shuffle_comparison("bert", ids)
+    with_positions = backend.shuffle_comparison("bert", text)
     before = table.detach().clone()
     try:
         with torch.no_grad():
             table.zero_()
-        without = backend.shuffle_comparison("bert", ids)
-        mapped = backend.shuffled_map("bert", ids, 1, 2)
+        without = backend.shuffle_comparison("bert", text)
+        mapped = backend.shuffled_map("bert", text, 1, 2)
     finally:
         with torch.no_grad():
             table.copy_(before)
@@ -169,19 +169,19 @@ def test_without_positions_two_way_attention_ignores_the_order(tiny, monkeypatch
     assert (with_positions.changes > 0.01).all()
     assert (with_positions.changes <= 1).all()
     assert tuple(token.id for token in with_positions.shuffled_tokens) == tuple(
-        ids[place] for place in with_positions.order
+        text.ids[place] for place in with_positions.order
     )
 
 
 def test_changes_are_those_of_the_maps(tiny, monkeypatch):
     monkeypatch.setattr(local, "load", lambda name, device, dtype: tiny(name).lm)
     backend = local.LocalBackend(["gpt2", "t5"])
-    ids = tuple(token.id for token in backend.tokenize("gpt2", TEXT))
-    found, mapped = backend.shuffle_comparison("gpt2", ids, 3), backend.shuffled_map("gpt2", ids, 1, 2, 3)
+    text = backend.read("gpt2", TEXT).ids
+    found, mapped = backend.shuffle_comparison("gpt2", text, 3), backend.shuffled_map("gpt2", text, 1, 2, 3)
     expected = np.abs(mapped.original - mapped.shuffled).sum(-1).mean() / 2
     assert found.changes[1, 2] == pytest.approx(expected, abs=1e-6)
     np.testing.assert_allclose(mapped.shuffled.sum(-1), 1, atol=1e-5)
     assert backend.positions("gpt2", 5).kind == "learned"
-    ids = tuple(token.id for token in backend.tokenize("t5", TEXT))
-    assert backend.shuffle_comparison("t5", ids).kind == "encoder"
+    text = backend.read("t5", TEXT).ids
+    assert backend.shuffle_comparison("t5", text).kind == "encoder"
     assert backend.positions("t5", 5, "decoder").kind == "relative-buckets"

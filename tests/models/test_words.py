@@ -30,5 +30,5 @@ def test_cross_attention_has_words_of_both(tiny):
 def test_through_the_backend(tiny, monkeypatch):
     monkeypatch.setattr(local, "load", lambda name, device, dtype: tiny(name).lm)
     backend = local.LocalBackend(["gpt2"])
-    ids = tuple(token.id for token in backend.tokenize("gpt2", TEXT))
-    assert len(backend.word_map("gpt2", ids, 0, 1).key_words) == 13
+    text = backend.read("gpt2", TEXT).ids
+    assert len(backend.word_map("gpt2", text, 0, 1).key_words) == 13

@@ -26,7 +26,7 @@ class BertvizPanel:
         return [self.note, self.frame]
 
     def show(self, backend: Backend, session: Session) -> list[object]:
-        maps = backend.layer_maps(session.model, session.ids, session.layer)
+        maps = backend.layer_maps(session.model, session.text, session.layer, session.kind)
         view = draw_head_view(maps, center=session.query)
         note = "Click a coloured square to switch a head off or on, double-click to see it alone; point at a token."
         if view.last - view.first < view.n_tokens:

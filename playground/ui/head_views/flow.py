@@ -53,7 +53,7 @@ class FlowPanel:
 
     def show(self, backend: Backend, session: Session) -> list[object]:
         try:
-            flow = backend.token_flow(session.model, session.ids, session.query, session.flow_method)
+            flow = backend.token_flow(session.model, session.text, session.query, session.flow_method, session.kind)
         except PlaygroundError as error:  # a flow through a long text is refused; a rollout is not
             return [f"<p>{html.escape(str(error))}</p>", ""]
         return [f"<p>{html.escape(flow_sentence(flow))}</p>", draw_token_flow(flow, compact=True).to_json()]

@@ -32,7 +32,9 @@ class InsidePanel:
 
     def show(self, backend: Backend, session: Session) -> list[object]:
         try:
-            row = backend.query_key(session.model, session.ids, session.layer, session.head, session.query)
+            row = backend.query_key(
+                session.model, session.text, session.layer, session.head, session.query, session.kind
+            )
         except PlaygroundError as error:  # the other views of this model work all the same
             return [inside_head_json(None, message=str(error))]
         return [inside_head_json(row)]

@@ -90,14 +90,13 @@ class MapPanel:
         return replace(session, map_values=values, map_view=wanted)
 
     def show(self, backend: Backend, session: Session) -> list[object]:
-        spec = backend.spec(session.model)
         view = session.map_view
         drawn = shown_map(backend, session)
         row = row_of(drawn, session.query)
         others = [
             (f"{number}.{head}", f"{layer}.{head}")  # shown by its number in the model
             for layer, number in enumerate(session.layers)
-            for head in range(spec.n_query_heads)
+            for head in range(session.shape.n_heads)
         ]
         other: dict[str, Any] = {"choices": others, "value": f"{view.other_layer}.{view.other_head}"}
         return [
@@ -110,7 +109,7 @@ class MapPanel:
 
 def shown_map(backend: Backend, session: Session) -> HeadMap:
     """Return the map that was chosen to be shown."""
-    place = (session.model, session.ids, session.layer, session.head)
+    place = (session.model, session.text, session.layer, session.head, session.kind)
     if session.map_values == "norms":
         norms = backend.norm_map(*place)
         return HeadMap(

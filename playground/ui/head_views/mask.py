@@ -57,17 +57,23 @@ class MaskPanel:
 
     def chosen(self, session: Session, mask_off: bool, hidden: str) -> Session:
         """Return the session with what was chosen. Raises PlaygroundError where the numbers cannot be read."""
-        hidden_tokens = read_places(str(hidden), len(session.ids)) if session.ids else ()
+        hidden_tokens = read_places(str(hidden), len(session.keys)) if session.ids else ()
         return replace(session, mask_off=bool(mask_off), hidden=hidden_tokens)
 
     def show(self, backend: Backend, session: Session) -> list[object]:
-        hidden = tuple(place for place in session.hidden if place < len(session.ids))
+        hidden = tuple(place for place in session.hidden if place < len(session.keys))
         changed = backend.counterfactual_map(
-            session.model, session.ids, session.layer, session.head, hidden, mask_off=session.mask_off
+            session.model,
+            session.text,
+            session.layer,
+            session.head,
+            hidden,
+            mask_off=session.mask_off,
+            kind=session.kind,
         )
         drawn = draw_head_map(map_of(changed), compact=True).to_json()
         try:
-            prediction = backend.masked_prediction(session.model, session.ids, hidden, mask_off=session.mask_off)
+            prediction = backend.masked_prediction(session.model, session.text, hidden, mask_off=session.mask_off)
         except PlaygroundError as error:  # the map is there all the same
             return [f"<p>{html.escape(str(error))}</p>", "", drawn]
         return [note_of(prediction), draw_masked_prediction(prediction).to_json(), drawn]

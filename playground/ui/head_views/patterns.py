@@ -74,5 +74,5 @@ class PatternsPanel:
 def patterns_of(backend: Backend, session: Session) -> HeadPatterns:
     """Return the scores of the text that was chosen for them."""
     if session.repeated_patterns:
-        return backend.repeated_patterns(session.model)
-    return backend.head_patterns(session.model, session.ids)
+        return backend.repeated_patterns(session.model, session.kind)
+    return backend.head_patterns(session.model, session.text, session.kind)

@@ -37,8 +37,8 @@ class PositionsPanel:
             "" if drawn is None else drawn.to_json(),
         ]
         try:
-            changed = backend.shuffled_map(session.model, session.ids, session.layer, session.head)
-            comparison = backend.shuffle_comparison(session.model, session.ids)
+            changed = backend.shuffled_map(session.model, session.text, session.layer, session.head)
+            comparison = backend.shuffle_comparison(session.model, session.text)
         except PlaygroundError as error:
             return [*shown, f"<p>{html.escape(str(error))}</p>", ""]
         change = float(comparison.changes[session.layer, session.head])

@@ -43,7 +43,7 @@ class SaveRow:
 def make_file(shown: HeadMap, session: Session, name: str) -> str:
     """Return a map as a file for assets/js/download.js: JSON of {name, type, data, nonce}."""
     if name == "Python":
-        file = export_python(shown, session.model, session.ids)
+        file = export_python(shown, session.model, session.text)
     else:
         file = {"CSV": export_csv, "NPZ": export_npz, "HTML": export_html}[name](shown, session.model)
     data = base64.b64encode(file.content).decode()

@@ -59,22 +59,21 @@ class AttentionTab:
 
     def show_text(self, backend: Backend, session: Session, view: str) -> list[object]:
         """Return the values of `outputs()` for a new text."""
-        spec = backend.spec(session.model)
         return [
             look_caption(session),
             self.show_overview(backend, session),
             gr.Dropdown(
                 choices=[(str(number), place) for place, number in enumerate(session.layers)], value=session.layer
             ),
-            gr.Dropdown(choices=list(range(spec.n_query_heads)), value=session.head),
+            gr.Dropdown(choices=list(range(session.shape.n_heads)), value=session.head),
             show_rows(backend, session),
             *self.show_view(backend, session, view),
         ]
 
     def show_overview(self, backend: Backend, session: Session) -> gr.HTML:
         """Return all heads, in the order that was chosen, with the scores that are said of a tile."""
-        summary = backend.attention_summary(session.model, session.ids)
-        patterns = backend.head_patterns(session.model, session.ids)
+        summary = backend.attention_summary(session.model, session.text, session.kind)
+        patterns = backend.head_patterns(session.model, session.text, session.kind)
         spec = backend.spec(session.model)
         wanted = session.overview_order
         order = strongest_first(patterns, wanted) if wanted in patterns.names else None
@@ -92,7 +91,7 @@ class AttentionTab:
             gr.HTML(highlight=tile_highlight(session)),
             gr.Dropdown(value=session.layer),
             gr.Dropdown(value=session.head),
-            show_rows(backend, session) if moved else gr.HTML(highlight=row_highlight(backend, session)),
+            show_rows(backend, session) if moved else gr.HTML(highlight=row_highlight(session)),
             *self.show_view(backend, session, view),
         ]
 
@@ -166,20 +165,19 @@ def look_caption(session: Session) -> str:
 
 def show_rows(backend: Backend, session: Session) -> gr.HTML:
     """Return where every head looked from the selected token, the selected head marked."""
-    rows = backend.head_rows(session.model, session.ids, session.query)
-    return gr.HTML(value=draw_head_rows(rows, compact=True).to_json(), highlight=row_highlight(backend, session))
+    rows = backend.head_rows(session.model, session.text, session.query, session.kind)
+    return gr.HTML(value=draw_head_rows(rows, compact=True).to_json(), highlight=row_highlight(session))
 
 
 def show_tint(backend: Backend, session: Session) -> str:
     """Return where the selected head looked, for the chips."""
-    rows = backend.head_rows(session.model, session.ids, session.query)
+    rows = backend.head_rows(session.model, session.text, session.query, session.kind)
     return tint_of(rows.weights[session.layer, session.head], session.query)
 
 
-def row_highlight(backend: Backend, session: Session) -> str:
+def row_highlight(session: Session) -> str:
     """Return what is selected among the rows of every head."""
-    n_heads = backend.spec(session.model).n_query_heads
-    return json.dumps({"row": session.layer * n_heads + session.head})
+    return json.dumps({"row": session.layer * session.shape.n_heads + session.head})
 
 
 def tile_highlight(session: Session) -> str:

@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from playground.analysis.shuffle import align, shuffled, shuffled_order
+from playground.analysis.shuffle import align, in_order, shuffled_order
+from playground.records import TextIds
 
 
 def test_aligned_by_hand():
@@ -20,5 +21,6 @@ def test_a_shuffle_keeps_every_token_and_the_first_place(n_tokens, seed):
     order = shuffled_order(n_tokens, seed)
     assert sorted(order) == list(range(n_tokens))
     assert order[:1] == tuple(range(n_tokens))[:1]
-    assert shuffled(ids, seed) == tuple(ids[place] for place in order)
+    mixed = in_order(TextIds(ids, (7,), tuple(range(n_tokens))), order)
+    assert mixed == TextIds(tuple(ids[place] for place in order), (7,), order)
     assert order == shuffled_order(n_tokens, seed)

@@ -2,7 +2,7 @@
 
 from types import SimpleNamespace
 
-from playground.records import MapView, PlaygroundError
+from playground.records import AttentionShape, MapView, PlaygroundError
 from playground.ui.session import Session
 from playground.ui.status import says_errors
 from playground.ui.wiring import Wiring
@@ -11,7 +11,7 @@ from playground.ui.wiring import Wiring
 def test_a_hybrid_offers_the_layers_that_have_attention():
     """Of eight layers two look from token to token, as in Zamba."""
     backend = SimpleNamespace(
-        attention_layers=lambda model, ids: (2, 7), spec=lambda model: SimpleNamespace(n_layers=8, n_query_heads=4)
+        attention_shapes=lambda model, text: (AttentionShape("self", (2, 7), 4),),
     )
     before = Session("zamba", ids=(1, 2), layer=5, head=9, map_view=MapView(other_layer=6, other_head=9))
     session = Wiring.within_model(SimpleNamespace(backend=backend), before)

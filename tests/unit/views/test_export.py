@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import playground
-from playground.records import HeadMap, MapView, Token
+from playground.records import HeadMap, MapView, TextIds, Token
 from playground.views.export import export_csv, export_html, export_npz, export_python
 
 TOKENS = tuple(Token(id, text, text) for id, text in enumerate(["=1+1", "</script><b>", ' "quoted", ', "\n", "好"]))
@@ -60,8 +60,8 @@ def test_python_computes_the_same(tmp_path, values, view):
         expected = attention.word_map(2, 3).weights
     else:
         expected = attention.head_map(2, 3, view=view).weights
-    ids = [token.id for token in attention.tokens]
+    text = TextIds(tuple(token.id for token in attention.tokens))
     shown = HeadMap("self", 2, 3, expected, attention.tokens, attention.tokens, view, values)
     path = tmp_path / "again.py"
-    path.write_bytes(export_python(shown, "stories", ids).content)
+    path.write_bytes(export_python(shown, "stories", text).content)
     np.testing.assert_array_equal(runpy.run_path(str(path))["weights"], expected)
