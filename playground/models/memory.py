@@ -24,6 +24,13 @@ def free_memory_bytes(device: torch.device) -> int:
     return min(_free_on_the_machine(), _free_in_the_container())
 
 
+def model_budget_bytes() -> int:
+    """Return how much memory models may take together: of GPUs nearly all, else two thirds of what is free."""
+    if torch.cuda.is_available():
+        return sum(torch.cuda.mem_get_info(index)[0] for index in range(torch.cuda.device_count())) * 9 // 10
+    return free_memory_bytes(torch.device("cpu")) * 2 // 3
+
+
 def free_disk_bytes(folder: Path) -> int:
     """Return how much more can be written to the disk of `folder`, which need not be there yet."""
     place = folder

@@ -17,9 +17,10 @@ class LoadMonitor:
     they cannot be had.
     """
 
-    def __init__(self, model: str, reserve: Callable[[int], None] | None = None) -> None:
+    def __init__(self, model: str, reserve: Callable[[int], None] | None = None, max_bytes: int | None = None) -> None:
         self.cancelled = threading.Event()
         self._progress = LoadProgress(model)
+        self.max_bytes = max_bytes  # no model may take more; None: as much as there is free
         self._reserve = reserve
 
     @property

@@ -83,6 +83,16 @@ class ModelPool(Generic[Loaded]):
         with self._lock:
             self._admitted.add(name)
 
+    def forget(self, name: str) -> None:
+        """Let `name` be asked for no more, unless it is one of the first names; it leaves where nobody uses it."""
+        with self._lock:
+            if name in self.names:
+                return
+            self._admitted.discard(name)
+            entry = self._kept.get(name)
+            if entry is not None and entry.users == 0:
+                self._on_gone(name, self._kept.pop(name).value)
+
     def get(self, name: str) -> Loaded:
         """Return the model, loading it if need be; it may leave the pool at any time unless it is in use.
 
@@ -175,7 +185,9 @@ class ModelPool(Generic[Loaded]):
 
     def _begin(self, name: str, load: Loader[Loaded]) -> _Loading[Loaded]:
         before = [running for running in self._running if running.monitor.progress.model == name]
-        loading: _Loading[Loaded] = _Loading(LoadMonitor(name, lambda n_bytes: self._reserve(loading, n_bytes)))
+        loading: _Loading[Loaded] = _Loading(
+            LoadMonitor(name, lambda n_bytes: self._reserve(loading, n_bytes), self.max_bytes)
+        )
         self._loading[name] = loading
         self._running.add(loading)
 

@@ -16,6 +16,7 @@ from playground.records.generation import (
     Step,
     Strategy,
 )
+from playground.records.known_model import Allowance, KnownModel
 from playground.records.loading import LoadProgress, LoadStage
 from playground.records.maps import (
     AttentionKind,
@@ -32,12 +33,13 @@ from playground.records.norms import NormMap
 from playground.records.patterns import HeadPatterns, PatternName, PatternScore, describe, fitting
 from playground.records.positions import PositionalSignal, PositionKind, RotaryAngles, ShuffleComparison, ShuffledMap
 from playground.records.query_key import QueryKeyRow
-from playground.records.spec import ModelKind, ModelSpec
+from playground.records.spec import ModelKind, ModelSpec, Placement
 from playground.records.texts import ReadText, TextIds
 from playground.records.tokens import Token, TokenScore
 from playground.records.words import Word, WordMap
 
 __all__ = [
+    "Allowance",
     "AttentionKind",
     "AttentionShape",
     "AttentionSummary",
@@ -56,6 +58,7 @@ __all__ = [
     "HeadPatterns",
     "HeadRows",
     "HeadsShown",
+    "KnownModel",
     "LayerMaps",
     "LoadProgress",
     "LoadStage",
@@ -67,6 +70,7 @@ __all__ = [
     "NormMap",
     "PatternName",
     "PatternScore",
+    "Placement",
     "PlaygroundError",
     "PositionKind",
     "PositionalSignal",
