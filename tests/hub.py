@@ -36,6 +36,7 @@ class Fault:
     body: bytes = b"{}"
     break_after: int | None = None  # bytes, then the connection is closed
     pause_s: float = 0.0  # after each chunk
+    delay_s: float = 0.0  # before the answer
     damaged: bool = False  # one byte is another
     surplus: int = 0  # bytes beyond the end
     times: int = 10**9
@@ -115,6 +116,8 @@ class Answer(BaseHTTPRequestHandler):
         path = unquote(parts.path)
         self.hub.asked.append((path, {name.lower(): value for name, value in self.headers.items()}))
         fault = self.hub.fault_of(path)
+        if fault is not None:
+            time.sleep(fault.delay_s)
         if fault is not None and fault.status:
             self.send(fault.status, fault.body, fault.headers)
         elif found := re.fullmatch(r"/api/models/(.+)/auth-check", path):

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx2
 from huggingface_hub import HfApi, constants
+from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
 
 from playground.models.hub_errors import explain_hub_error
 from playground.models.weights import INDEX, WEIGHTS, refuse_weights
@@ -105,7 +106,9 @@ def check_access(model: HubModel, token: Token) -> None:
     if not model.is_gated:
         return
     try:
-        HfApi(endpoint=constants.ENDPOINT).auth_check(model.id, token=token)
+        # HfApi.auth_check would wait for an answer for ever
+        url = f"{constants.ENDPOINT}/api/models/{model.id}/auth-check"
+        hf_raise_for_status(get_session().get(url, headers=build_hf_headers(token=token), timeout=TIMEOUT_S))
     except (httpx2.HTTPError, OSError, ValueError) as error:
         raise explain_hub_error(model.id, error, has_token=bool(token)) from error
 

@@ -210,6 +210,18 @@ def test_answers_that_are_none(hub, body):
     is_refused_then_works(hub, "cannot be read|no model that transformers knows|could not be downloaded")
 
 
+@pytest.mark.parametrize("where", ["/api/models/org/tiny", "/auth-check", "config.json", WEIGHTS])
+def test_a_server_that_does_not_answer(hub, where, monkeypatch):
+    monkeypatch.setattr("playground.models.hub.TIMEOUT_S", 0.3)
+    monkeypatch.setattr(download, "READ_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(download, "TRIES_WITHOUT_PROGRESS", 1)
+    hub.repositories["org/tiny"].gated = where == "/auth-check"
+    hub.faults[where] = Fault(delay_s=2.0)
+    with pytest.raises(PlaygroundError, match="the Hugging Face Hub cannot be reached"):
+        fetch()
+    assert find_downloaded("org/tiny") is None
+
+
 def test_a_name_that_is_not_there(hub):
     with pytest.raises(PlaygroundError, match=r"no model 'org/other' on the Hub, or it is private. Bundled: stories"):
         load("org/other")
