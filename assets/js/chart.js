@@ -5,6 +5,7 @@ const palette = PALETTE;
 
 const plot = element.querySelector(".chart-plot");
 const empty = element.querySelector(".chart-empty");
+const hint = empty.textContent;
 let figure = null;
 let style = { log: false, threshold: 0 };
 
@@ -40,10 +41,13 @@ const themed = (source) => {
   for (const axis of ["xaxis", "yaxis"]) layout[axis] = { ...layout[axis], gridcolor: faint, linecolor: faint };
   layout.autosize = true;
   const width = plot.clientWidth || element.clientWidth;
-  // A map is about as high as it is wide, so that its cells are near square.
+  // A map of one text is about as high as it is wide, so that its cells are near square.
   const hover = layout.meta?.hover;
+  if (hover === "weights") {
+    const shape = Math.max(0.4, Math.min(layout.meta.queries.length / layout.meta.keys.length, 1.4));
+    layout.height = Math.round(Math.max(340, Math.min(0.92 * width * shape, 840)));
+  }
   if (hover === "weights" || hover === "rows" || hover === "bars" || hover === "flow") thinLabels(data[0], layout, width);
-  if (hover === "weights") layout.height = Math.round(Math.max(340, Math.min(0.92 * width, 840)));
   if (hover === "tiles") {
     // Square tiles, whatever the width, but never so many that the page is nothing else.
     const { l, r, t, b } = layout.margin;
@@ -62,7 +66,7 @@ const thinLabels = (trace, layout, width) => {
   const ticks = (labels) => ({ tickvals: labels, ticktext: labels.map((label) => label.replace(/\u200b/g, "")) });
   layout.xaxis = { ...layout.xaxis, ...ticks(across) };
   if (layout.meta.hover !== "weights") return;
-  layout.yaxis = { ...layout.yaxis, ...ticks(thinned(trace.y, Math.max(60, 0.92 * width - 110))) };
+  layout.yaxis = { ...layout.yaxis, ...ticks(thinned(trace.y, Math.max(60, layout.height - 110))) };
   if (narrow) for (const axis of ["xaxis", "yaxis"]) layout[axis].title = undefined;
 };
 
@@ -96,6 +100,7 @@ const config = { displayModeBar: false, responsive: true, scrollZoom: false, dou
 const draw = async () => {
   figure = props.value ? JSON.parse(props.value) : null;
   empty.hidden = Boolean(figure);
+  empty.textContent = props.absent || hint;
   plot.hidden = !figure;
   if (!figure) return;
   await redraw();
@@ -157,6 +162,7 @@ element.querySelector(".chart").addEventListener("save", ({ detail: format }) =>
 });
 onTheme(redraw);
 watch("value", draw);
+watch("absent", draw);
 watch("highlight", redraw);
 // A chart in a tab that was hidden has no width until the tab is shown.
 new ResizeObserver(() => figure && plot.offsetWidth && window.Plotly?.Plots.resize(plot)).observe(element);

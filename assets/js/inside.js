@@ -47,6 +47,11 @@ const extraSteps = () => {
   return parts;
 };
 
+const maskText = () =>
+  data.keys.some((key) => key.masked === null)
+    ? "What lies outside its window must not be seen: those scores become −∞."
+    : "This attention hides nothing: all tokens of the text that it looks at are there from the start. The scores stay.";
+
 // What each step says, which symbol of the formula it is, and the columns of the table that are there by then.
 const steps = () => [
   { symbol: "Q", title: "Query", text: `“${data.query.label}” (token ${data.query.index}) asks: its query vector q has ${data.dHead} numbers.`, columns: [] },
@@ -58,7 +63,7 @@ const steps = () => [
     text: `Each is divided by ${scalingText()}, so that the softmax does not become too sharp.` + extraSteps().map((part) => ` This family: each score ${part}.`).join(""),
     columns: extraSteps().length ? ["raw", "timesScaling", "scaled"] : ["raw", "scaled"],
   },
-  { symbol: "mask", title: "Mask", text: "Tokens that come later must not be seen: their scores become −∞.", columns: ["scaled", "masked"] },
+  { symbol: "mask", title: "Mask", text: data.causal ? "Tokens that come later must not be seen: their scores become −∞." : maskText(), columns: ["scaled", "masked"] },
   { symbol: "softmax", title: "Softmax", text: "e to the power of each score, divided by the sum of all: the weights, which add up to 1.", columns: ["masked", "weight"] },
   { symbol: "V", title: "Values", text: "Every token also has a value vector v: what it passes on.", columns: ["weight", "v"] },
   { symbol: "sum", title: "Weighted sum", text: "Each value times its weight, added up: what this head passes on for this token.", columns: ["weight", "v"], output: true },

@@ -1,7 +1,7 @@
 // The text as token chips. The value is lines of JSON, one a token (playground/views/tokens.py); while a run goes
 // on it only grows, so that chips are added and those that are there stay as they are.
 const { colorAt, hideTip, onTheme, percent, showTip, visible } = window.playground;
-const PROMPT = 1, SPECIAL = 2, PARTIAL = 4;
+const PROMPT = 1, SPECIAL = 2, PARTIAL = 4, READ = 8, START = 16;
 const scales = { probability: PALETTE.probability, attention: PALETTE.attention };
 const ends = { probability: ["0 %", "100 %"], attention: ["0", "1"] };
 
@@ -9,19 +9,24 @@ const box = element.querySelector(".chips");
 const empty = element.querySelector(".chips-empty");
 let drawn = "";
 let tokens = [];
+let chips = [];
+let part = { at: 0, number: 0 }; // where the last part began (playground/views/tokens.py), and its first number
 let selected = -1;
 let colour = "probability";
 let tint = {};
 
+const weightAt = (at) => tint.weights?.[at - tint.first] ?? null;
 const describe = (token, at) => {
   const [id, , label, probability, rank, flags] = token;
-  const lines = [`“${visible(label)}”`, `token ${at} · id ${id}`];
-  if (probability === null) lines.push(at === 0 ? "first token: nothing to predict it from" : "probability follows");
+  const lines = [`“${visible(label)}”`, `token ${token.number}${token.part ? ` of the ${token.part}` : ""} · id ${id}`];
+  if (flags & READ) lines.push("read, not predicted");
+  else if (probability === null) lines.push(at === 0 ? "first token: nothing to predict it from" : "probability follows");
   else lines.push(`probability ${percent(probability)} · rank ${rank}`);
-  lines.push(flags & PROMPT ? "given by you" : "written by the model");
+  lines.push(flags & START ? "with it the decoder starts" : flags & PROMPT ? "given by you" : "written by the model");
   if (flags & PARTIAL) lines.push("bytes of a part of a character");
-  if (colour === "attention" && tint.weights?.[at] !== undefined)
-    lines.push(at > tint.query ? "comes later: could not be looked at" : `the head's weight here: ${tint.weights[at].toFixed(3)}`);
+  const weight = colour === "attention" ? weightAt(at) : null;
+  if (weight !== null)
+    lines.push(tint.causal && at > tint.looking ? "comes later: could not be looked at" : `the head's weight here: ${weight.toFixed(3)}`);
   return lines;
 };
 
@@ -49,16 +54,28 @@ const fill = (chip, token) => {
 };
 
 const paint = (chip, token, at) => {
-  const value = colour === "attention" ? tint.weights?.[at] ?? null : token[3];
+  const value = colour === "attention" ? weightAt(at) : token[3];
   chip.style.backgroundColor = value === null ? "" : colorAt(scales[colour], value);
   // A weight near 1 is as dark as the ink of the light theme, and as light as that of the dark one
   chip.classList.toggle("chip-strong", colour === "attention" && value > 0.3);
-  chip.classList.toggle("chip-looking", colour === "attention" && at === tint.query);
+  chip.classList.toggle("chip-looking", colour === "attention" && at === tint.looking);
 };
-const paintAll = () => tokens.forEach((token, at) => paint(box.children[at], token, at));
+const paintAll = () => tokens.forEach((token, at) => paint(chips[at], token, at));
+
+// Parts are told apart by a line of their own; its words are drawn by CSS, so that chips copied give the text alone.
+const divider = (name) => {
+  const line = document.createElement("span");
+  line.className = "chip-part";
+  line.dataset.part = name;
+  line.setAttribute("role", "presentation");
+  return line;
+};
 
 const add = (token) => {
   const at = tokens.push(token) - 1;
+  if (token[6]) part = { at, name: token[6][0], number: token[6][1] };
+  token.number = at - part.at + part.number;
+  token.part = part.name;
   const chip = document.createElement("span");
   chip.className = "chip" + (token[5] & PROMPT ? " chip-prompt" : "") + (token[5] & PARTIAL ? " chip-partial" : "");
   chip.dataset.tokenIndex = at;
@@ -68,11 +85,11 @@ const add = (token) => {
   chip.tabIndex = at === 0 ? 0 : -1;
   fill(chip, token);
   paint(chip, token, at);
-  return chip;
+  chips.push(chip);
+  return token[6] ? [divider(part.name), chip] : [chip];
 };
 
 const mark = (at, focus = false) => {
-  const chips = box.children;
   chips[selected]?.classList.remove("chip-selected");
   chips[selected]?.setAttribute("aria-selected", "false");
   selected = at;
@@ -106,12 +123,14 @@ const draw = () => {
   if (!grows) {
     box.replaceChildren();
     tokens = [];
+    chips = [];
+    part = { at: 0, number: 0 };
     selected = -1;
   }
   const follow = box.scrollHeight - box.scrollTop - box.clientHeight < 40;
   const lines = value.slice(grows ? drawn.length : 0).split("\n").filter(Boolean);
   const fragment = document.createDocumentFragment();
-  for (const line of lines) fragment.append(add(JSON.parse(line)));
+  for (const line of lines) fragment.append(...add(JSON.parse(line)));
   box.append(fragment);
   drawn = value;
   empty.hidden = tokens.length > 0;
@@ -155,9 +174,9 @@ box.addEventListener("keydown", (event) => {
   if (wanted < 0 || wanted >= tokens.length) return;
   if (to === undefined) choose(wanted, true);
   else {
-    box.children[at].tabIndex = -1;
-    box.children[wanted].tabIndex = 0;
-    box.children[wanted].focus();
+    chips[at].tabIndex = -1;
+    chips[wanted].tabIndex = 0;
+    chips[wanted].focus();
   }
 });
 

@@ -207,11 +207,14 @@ def checked_kind(kind: str) -> AttentionKind:
 
 def second_text(spec: ModelSpec, target: str, pair: str) -> str:
     """Return the second text for a model of this kind; PlaygroundError where it has no use for what was given."""
-    given = {"encoder-decoder": target, "encoder": pair}.get(spec.kind, "")
-    for name, text in (("target", target), ("pair", pair)):
-        if text and text != given:
+    wanted = {"encoder-decoder": "target", "encoder": "pair"}.get(spec.kind)
+    given: dict[str, object] = {"target": target, "pair": pair}  # whatever a program sent
+    for name, text in given.items():
+        if not isinstance(text, str):
+            raise PlaygroundError(f"{name} must be a text, not {type(text).__name__}.")
+        if text and name != wanted:
             raise PlaygroundError(f"{spec.name} is of kind {spec.kind}: it takes no {name}.")
-    return given
+    return target or pair
 
 
 def default_kind(spec: ModelSpec, read: ReadText) -> AttentionKind:

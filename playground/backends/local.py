@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import torch
 
+from playground.analysis.beam_and_greedy import compare_with_greedy
 from playground.analysis.shuffle import compare_shuffled, in_order, map_shuffled, shuffled_order
 from playground.attention.attention import Attention
 from playground.backends.brought import BroughtModels, Source
@@ -26,7 +27,9 @@ from playground.records import (
     CounterfactualMap,
     FlowMethod,
     GenerationEvent,
+    GenerationRecord,
     GenerationSettings,
+    GreedyComparison,
     HeadMap,
     HeadPatterns,
     HeadRows,
@@ -232,6 +235,12 @@ class LocalBackend:
         """Return one head's weights in the text and, token for token, in the shuffled one."""
         attention, other, order = self._shuffled(model, text, seed)
         return map_shuffled(attention, other, order, layer, head, attention.kinds[0])
+
+    def greedy_beside(self, beam: GenerationRecord, cancel: threading.Event) -> GreedyComparison:
+        """Decode greedily what a beam search was made from, with its settings, and compare the two."""
+        settings = replace(beam.settings, strategy="greedy")
+        run = DecodingRun(self._pool.get(beam.model).loaded, beam.prompt, settings, cancel)
+        return compare_with_greedy(beam, run.complete())
 
     def _shuffled(self, model: str, text: TextIds, seed: int) -> tuple[Attention, Attention, tuple[int, ...]]:
         """Return the attention of a text, of the same text shuffled, and the order of its tokens there."""

@@ -12,7 +12,9 @@ from playground.records import (
     CounterfactualMap,
     FlowMethod,
     GenerationEvent,
+    GenerationRecord,
     GenerationSettings,
+    GreedyComparison,
     HeadMap,
     HeadPatterns,
     HeadRows,
@@ -186,4 +188,11 @@ class Backend(Protocol):
 
     def shuffled_map(self, model: str, text: TextIds, layer: int, head: int, seed: int = 7) -> ShuffledMap:
         """Return one head's weights in the text and, token for token, in the shuffled one."""
+        ...
+
+    def greedy_beside(self, beam: GenerationRecord, cancel: threading.Event) -> GreedyComparison:
+        """Decode greedily what a beam search was made from, with its settings, and compare the two.
+
+        Setting `cancel` ends the decoding within one token; what is there is compared.
+        """
         ...

@@ -13,8 +13,7 @@ from playground.decoding.processors import check_logits
 from playground.decoding.recorder import Choice, Distribution, build_step, observe
 from playground.models.codec import IncrementalDecoder
 from playground.models.loading import LoadedModel
-from playground.records import BeamNode, BeamProgress, BeamTree, GenerationEvent, GenerationSettings, Step
-from playground.records.generation import BeamState
+from playground.records import BeamNode, BeamProgress, BeamState, BeamTree, GenerationEvent, GenerationSettings, Step
 
 # transformers gives rows that must not be continued a score of -1e9
 _DEAD_SCORE = -1e8
@@ -31,7 +30,7 @@ class _Node:
     state: BeamState
     distribution: Distribution  # that its token was chosen from
     choice: Choice
-    dead: bool  # has reached its end, or grew from one that had
+    ended: bool
 
 
 class BeamRecorder(StoppingCriteria):
@@ -64,8 +63,9 @@ class BeamRecorder(StoppingCriteria):
             return
         found = _match(input_ids, self._continuations)
         self._row_nodes = [self._continuation_nodes[index] for index in found]
+        self._mark_running()
         rows = [self._nodes[node] if node is not None and node >= 0 else None for node in self._row_nodes]
-        scores_of = [-1e9 if node is None or node.dead else node.score for node in rows]
+        scores_of = [-1e9 if node is None or node.ended else node.score for node in rows]
         self._row_scores = torch.tensor(scores_of, device=scores.device)
 
     def after_filters(self, input_ids: torch.Tensor, scores: torch.Tensor) -> None:
@@ -73,9 +73,11 @@ class BeamRecorder(StoppingCriteria):
 
     def __call__(self, input_ids: Any, scores: Any, **kwargs: Any) -> Any:
         """Take in the best continuations  # (continuation, length); return which of them are to end."""
+        self._report(input_ids)
+        self._is_cancelled = self._cancel.is_set()  # once: the tree must say what the search is told
         self._record(input_ids)
         return torch.tensor(
-            [self._cancel.is_set() or self.hits_stop_string(ids) for ids in self._generated(input_ids)],
+            [self._is_cancelled or self.hits_stop_string(ids) for ids in self._generated(input_ids)],
             device=input_ids.device,
         )
 
@@ -92,6 +94,7 @@ class BeamRecorder(StoppingCriteria):
         path: list[int] = []
         for id in best_ids:
             path.append(children[path[-1] if path else None, id])
+        in_path = set(path)
         steps = [
             build_step(node.step, node.distribution, node.choice, decoder.push(node.choice.id), self._codec)
             for node in (self._nodes[index] for index in path)
@@ -106,11 +109,22 @@ class BeamRecorder(StoppingCriteria):
                 log_probability=node.log_prob,
                 score=node.score,
                 state=node.state,
-                in_best=index in path,
+                in_best=index in in_path,
+                ended=node.ended,
             )
             for index, node in enumerate(self._nodes)
         )
-        return steps, BeamTree(nodes, self._num_beams, self._plan.settings.length_penalty)
+        settings = self._plan.settings
+        return steps, BeamTree(
+            nodes, self._num_beams, settings.length_penalty, settings.early_stopping, self._plan.max_new_tokens
+        )
+
+    def _mark_running(self) -> None:
+        """Correct which hypotheses run on by what transformers has taken: of equal scores it may take the later one."""
+        running = set(self._row_nodes)
+        for index in self._continuation_nodes:
+            if index >= 0 and not self._nodes[index].ended:
+                self._nodes[index].state = "running" if index in running else "pruned"
 
     def _record(self, continuations: torch.Tensor) -> None:
         """Add a node for every continuation of a running hypothesis, best first."""
@@ -140,23 +154,22 @@ class BeamRecorder(StoppingCriteria):
             self._continuation_nodes.append(len(self._nodes))
             parent = self._row_nodes[row]
             self._nodes.append(
-                _Node(parent, step, log_prob, score, state, distributions[row], choice, dead=ended[place])
+                _Node(parent, step, log_prob, score, state, distributions[row], choice, ended=ended[place])
             )
-        self._report(step, continuations)
 
     def _ended(self, continuations: torch.Tensor) -> list[bool]:
-        """Return which continuations are complete: by length, an end-of-text, or a stop string."""
+        """Return which continuations are complete: by length, an end-of-text, a stop string, or since it is to stop."""
         generated = self._generated(continuations)
-        full = len(generated[0]) >= self._plan.max_new_tokens
+        full = len(generated[0]) >= self._plan.max_new_tokens or self._is_cancelled
         return [full or ids[-1] in self._plan.eos_ids or self.hits_stop_string(ids) for ids in generated]
 
     def _generated(self, sequences: torch.Tensor) -> list[list[int]]:
         return sequences[:, self._n_given :].tolist()
 
-    def _report(self, step: int, continuations: torch.Tensor) -> None:
+    def _report(self, continuations: torch.Tensor) -> None:
         ids = continuations[0, self._n_given :].tolist()
         labels = tuple(self._codec.candidate_text(id)[1] for id in ids)
-        self._emit(BeamProgress(step=step + 1, text=self._codec.decode(ids), token_labels=labels))
+        self._emit(BeamProgress(step=len(ids), text=self._codec.decode(ids), token_labels=labels))
 
 
 def chain_tree(steps: list[Step], settings: GenerationSettings) -> BeamTree:
@@ -168,8 +181,11 @@ def chain_tree(steps: list[Step], settings: GenerationSettings) -> BeamTree:
         score += log_prob
         state: BeamState = "finished" if index == len(steps) - 1 else "running"
         parent = index - 1 if index else None
-        nodes.append(BeamNode(index, parent, index, step.chosen.id, step.chosen.label, log_prob, score, state, True))
-    return BeamTree(tuple(nodes), 1, settings.length_penalty)
+        ended = state == "finished"
+        nodes.append(
+            BeamNode(index, parent, index, step.chosen.id, step.chosen.label, log_prob, score, state, True, ended)
+        )
+    return BeamTree(tuple(nodes), 1, settings.length_penalty, settings.early_stopping, settings.max_new_tokens)
 
 
 def _match(wanted: torch.Tensor, among: torch.Tensor) -> list[int]:

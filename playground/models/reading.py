@@ -15,8 +15,6 @@ def read_text(loaded: LoadedModel, text: str, second: str = "", *, cut: bool = F
     for the second one of a decoder, which reads one.
     """
     spec, codec = loaded.spec, loaded.codec
-    if not isinstance(second, str):
-        raise PlaygroundError(f"The second text must be a text, not {type(second).__name__}.")
     has_second = bool(second.strip())
     if spec.kind == "decoder" and has_second:
         raise PlaygroundError(f"{spec.name} reads one text: a second one is for encoders and encoder-decoders.")

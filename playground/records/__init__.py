@@ -1,13 +1,11 @@
 """Frozen values that cross every border of the project: NumPy arrays and plain Python, nothing else."""
 
+from playground.records.beam_fates import describe_fate
+from playground.records.beams import BeamNode, BeamProgress, BeamState, BeamTree
 from playground.records.counterfactual import CounterfactualMap, MaskedPrediction
 from playground.records.errors import PlaygroundError
 from playground.records.flow import FlowMethod, TokenFlow
 from playground.records.generation import (
-    BeamNode,
-    BeamProgress,
-    BeamState,
-    BeamTree,
     Candidate,
     FinishReason,
     GenerationEvent,
@@ -16,6 +14,7 @@ from playground.records.generation import (
     Step,
     Strategy,
 )
+from playground.records.greedy_comparison import GreedyComparison
 from playground.records.known_model import Allowance, KnownModel
 from playground.records.loading import LoadProgress, LoadStage
 from playground.records.maps import (
@@ -54,6 +53,7 @@ __all__ = [
     "GenerationEvent",
     "GenerationRecord",
     "GenerationSettings",
+    "GreedyComparison",
     "HeadMap",
     "HeadPatterns",
     "HeadRows",
@@ -88,5 +88,6 @@ __all__ = [
     "Word",
     "WordMap",
     "describe",
+    "describe_fate",
     "fitting",
 ]

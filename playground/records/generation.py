@@ -4,11 +4,11 @@ import math
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from playground.records.beams import BeamProgress, BeamTree
 from playground.records.errors import PlaygroundError
 from playground.records.tokens import Token
 
 Strategy = Literal["greedy", "sample", "beam"]
-BeamState = Literal["running", "pruned", "finished"]
 FinishReason = Literal["length", "end-of-text", "stop-string", "stopped", "context"]
 
 STRATEGIES: tuple[Strategy, ...] = ("greedy", "sample", "beam")
@@ -98,50 +98,6 @@ class Step:
     entropy_bits: float  # of the raw distribution
     n_kept: int  # candidates that the filters left
     token: Token  # the chosen token, with its exact share of the text
-
-
-@dataclass(frozen=True)
-class BeamNode:
-    """A hypothesis of a beam search: its last token, and the hypothesis that it continues (parent, None at the root).
-
-    `score` is the sum of the log-probabilities of its generated tokens, in nats; where there is a repetition
-    penalty, `log_probability` is what the penalty left of it. `state` is what became of the hypothesis at its
-    step: it went on running, was among the best continuations but pruned, or was finished.
-    """
-
-    id: int
-    parent: int | None
-    step: int
-    token_id: int
-    label: str
-    log_probability: float
-    score: float
-    state: BeamState
-    in_best: bool
-
-
-@dataclass(frozen=True)
-class BeamTree:
-    """All hypotheses of a beam search, kept and pruned, parents before children."""
-
-    nodes: tuple[BeamNode, ...]
-    num_beams: int
-    length_penalty: float
-
-    @property
-    def sequence_score(self) -> float | None:
-        """What the search ranks by (transformers' sequences_scores): the best's score over length^length_penalty."""
-        best = max((node for node in self.nodes if node.in_best), key=lambda node: node.step, default=None)
-        return None if best is None else best.score / (best.step + 1) ** self.length_penalty
-
-
-@dataclass(frozen=True)
-class BeamProgress:
-    """How far a running beam search is: the best hypothesis at this moment may still lose."""
-
-    step: int  # tokens chosen so far
-    text: str  # of the best hypothesis
-    token_labels: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ def build_chart(elem_id: str, *, hint: str, place: int) -> gr.HTML:
     """Build a chart: value = a plotly figure as JSON, highlight = JSON of what is selected in it.
 
     Fires `select` with {index: [row, column], value}. `place` is the height in pixels that is kept for it, so
-    that nothing jumps when it comes; `hint` says what to do while it is empty.
+    that nothing jumps when it comes; `hint` says what to do while it is empty; absent = why it stays empty.
     """
     return _build_chart(elem_id, ("js/chart.js",), hint=hint, place=place)
 
@@ -71,6 +71,7 @@ def build_chart(elem_id: str, *, hint: str, place: int) -> gr.HTML:
 def _build_chart(elem_id: str, scripts: tuple[str, ...], *, hint: str, place: int, **properties: Any) -> gr.HTML:
     return gr.HTML(
         value="",
+        absent="",
         highlight="{}",
         html_template=place_kept("html/chart.html", hint, place),
         js_on_load="".join(map(script_with_palette, scripts)),
@@ -80,6 +81,11 @@ def _build_chart(elem_id: str, scripts: tuple[str, ...], *, hint: str, place: in
         elem_classes=["chart-block"],
         **properties,
     )
+
+
+def no_chart(reason: str) -> gr.HTML:
+    """Return a chart that has nothing to show, and says why in its place."""
+    return gr.HTML(value="", absent=reason)
 
 
 def build_frame(elem_id: str, *, hint: str, place: int) -> gr.HTML:

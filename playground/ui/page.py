@@ -7,6 +7,7 @@ from playground.backends.protocol import Backend
 from playground.ui.components import SHARED_SCRIPT, read_asset
 from playground.ui.session import Visit
 from playground.ui.tabs.attention import build_attention
+from playground.ui.tabs.beams import build_beams
 from playground.ui.tabs.choices import build_choices
 from playground.ui.text_panel import build_text_panel
 from playground.ui.wiring import Wiring
@@ -37,6 +38,8 @@ def build_page(backend: Backend) -> gr.Blocks:
                 attention = build_attention()
             with gr.Tab("Choices", id="choices"):
                 choices = build_choices()
-        Wiring(backend, visit, panel, decoding, attention, choices).wire(page)
+            with gr.Tab("Beams", id="beams"):
+                beams = build_beams()
+        Wiring(backend, visit, panel, decoding, attention, choices, beams=beams).wire(page)
         Endpoints(backend, gr.Error).register(gr.api)
     return page

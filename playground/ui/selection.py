@@ -12,8 +12,10 @@ from playground.records import PlaygroundError
 from playground.ui.head_views.map import shown_map, token_of_row
 from playground.ui.head_views.save import make_file
 from playground.ui.session import Session, Visit, in_turn
+from playground.ui.shown_text import within_kind
 from playground.ui.status import AT_ONCE, says_errors
 from playground.ui.tabs.attention import AttentionTab, show_tint
+from playground.ui.tabs.beams import BeamsTab
 from playground.ui.tabs.choices import ChoicesTab, show_choices
 from playground.ui.text_panel import TextPanel
 
@@ -22,7 +24,14 @@ class Selection:
     """Joins what can be selected to everything that shows it."""
 
     def __init__(
-        self, backend: Backend, visit: gr.State, panel: TextPanel, attention: AttentionTab, choices: ChoicesTab
+        self,
+        backend: Backend,
+        visit: gr.State,
+        panel: TextPanel,
+        attention: AttentionTab,
+        choices: ChoicesTab,
+        *,
+        beams: BeamsTab,
     ) -> None:
         self.backend = backend
         self.visit = visit
@@ -30,11 +39,17 @@ class Selection:
         self.status = panel.status
         self.attention = attention
         self.choices = choices
+        self.beams = beams
+
+    def followers(self) -> list[gr.components.Component | gr.State]:
+        """Return what `follow` fills."""
+        tabs = [*self.attention.outputs(), *self.choices.outputs(), *self.beams.outputs()]
+        return [self.visit, self.tokens, self.status, *tabs]
 
     def wire(self) -> None:
         """A token, a tile, a row, a layer or a head is selected anywhere: everything follows."""
         attention = self.attention
-        followers = [self.visit, self.tokens, self.status, *attention.outputs(), *self.choices.outputs()]
+        followers = self.followers()
 
         def follow(trigger: Callable[..., Any], handler: Callable[..., Any], **more: Any) -> None:
             trigger(handler, inputs_kwargs={"visit": self.visit, **more}, outputs=followers, **AT_ONCE)
@@ -46,6 +61,9 @@ class Selection:
         follow(attention.rows.select, self.on_head_row)
         for head_list in (attention.layer, attention.head):
             follow(head_list.input, self.on_head, layer=attention.layer, head=attention.head)
+        attention.kind.input(
+            self.on_kind, inputs_kwargs={"visit": self.visit, "kind": attention.kind}, outputs=followers, **AT_ONCE
+        )
         follow(attention.order.input, self.on_order, order=attention.order)
         for panel in (attention.map, attention.patterns, attention.flow, attention.mask):
             for changed in panel.changes():
@@ -72,10 +90,13 @@ class Selection:
         if not session.ids:
             visit.session = session
             return {self.visit: visit}
+        if moved:
+            session = replace(session, branch=None)
         attention = self.attention
         values = attention.show_selection(self.backend, session, visit.view, moved=moved)
         shown = dict(zip(attention.outputs(), values, strict=True))
         shown |= dict(zip(self.choices.outputs(), show_choices(session), strict=True))
+        shown |= dict(zip(self.beams.outputs(), self.beams.show_selection(session), strict=True))
         chips = gr.HTML(selected=session.selected, tint=show_tint(self.backend, session))
         visit.session = session
         return {self.visit: visit, self.tokens: chips, **shown}
@@ -119,6 +140,19 @@ class Selection:
     def on_head(self, visit: Visit, layer: int, head: int) -> dict[Any, Any]:
         """A layer or a head was chosen from its list."""
         return self.follow(visit, replace(visit.session, layer=int(layer), head=int(head)), moved=False)
+
+    @says_errors
+    @in_turn
+    def on_kind(self, visit: Visit, kind: str) -> dict[Any, Any]:
+        """Another kind of attention is to be shown: all of it is drawn anew, with the same token selected."""
+        session = visit.session
+        wanted = next((shape for shape in session.shapes if shape.kind == kind), None)
+        if wanted is None:
+            raise PlaygroundError("There is no such attention of this text: generate, or analyse one with a target.")
+        visit.session = session = within_kind(session, wanted.kind)
+        values = self.attention.show_text(self.backend, session, visit.view)
+        shown = dict(zip(self.attention.outputs(), values, strict=True))
+        return {self.visit: visit, self.tokens: gr.HTML(tint=show_tint(self.backend, session)), **shown}
 
     @says_errors
     @in_turn

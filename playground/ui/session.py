@@ -12,17 +12,18 @@ from typing import ParamSpec, TypeVar
 from playground.records import (
     AttentionKind,
     AttentionShape,
+    BeamTree,
     FlowMethod,
     GenerationRecord,
     MapValues,
     MapView,
     ModelKind,
     PatternName,
-    ReadText,
     Step,
     TextIds,
     Token,
 )
+from playground.views.tokens import NO_PARTS, Parts
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class Session:
     flow_method: FlowMethod = "rollout"
     mask_off: bool = False  # counterfactual: every token sees all others
     hidden: tuple[int, ...] = ()  # counterfactual: tokens that no other sees
+    run: GenerationRecord | None = None  # that wrote the text
+    branch: int | None = None  # the selected hypothesis of a beam search, where it is not on the winner's path
 
     @property
     def text(self) -> TextIds:
@@ -132,61 +135,40 @@ class Session:
     @property
     def step(self) -> Step | None:
         """The step that chose the selected token, where it was generated."""
-        at = self.selected - self.n_prompt
+        return self.step_of(self.selected)
+
+    def step_of(self, token: int) -> Step | None:
+        """Return the step that chose a token, None where it was given."""
+        at = token - self.n_prompt
         return self.steps[at] if 0 <= at < len(self.steps) else None
 
+    @property
+    def beam_tree(self) -> BeamTree | None:
+        """The tree of the run, where it was a beam search."""
+        return self.run.beam_tree if self.run else None
 
-def session_of(record: GenerationRecord, read: ReadText, kind: ModelKind, before: Session) -> Session:
-    """Return the session that shows a finished run, its last token selected, all else as it was before.
+    def number(self, token: int) -> int:
+        """Return the number of a token in its own text: an encoder-decoder has two."""
+        return token - self.n_source if token >= self.n_source else token
 
-    read: the prompt, as a model of this kind reads it.
-    """
-    target = (*read.target_tokens, *(step.token for step in record.steps))
-    tokens = (*record.prompt_tokens, *target)
-    session = replace(before, model=record.model, model_kind=kind, steps=record.steps)
-    return _with_text(session, tokens, len(target) if kind == "encoder-decoder" else 0)
+    @property
+    def parts(self) -> Parts:
+        """Where the parts of the text begin, for its chips; none where it is one."""
+        return parts_of(self.n_source, self.n_target, self.second_at)
 
-
-def session_of_text(model: str, read: ReadText, kind: ModelKind, before: Session) -> Session:
-    """Return the session that shows a text that was given, its last token selected, all else as it was before."""
-    session = replace(before, model=model, model_kind=kind, steps=(), hidden=())
-    tokens = (*read.tokens, *read.target_tokens)
-    return _with_text(session, tokens, len(read.target_tokens), read.type_ids, read.second_at)
-
-
-def _with_text(
-    session: Session, tokens: tuple[Token, ...], n_target: int, type_ids: tuple[int, ...] = (), second_at: int = 0
-) -> Session:
-    n_source = len(tokens) - n_target
-    return replace(
-        session,
-        ids=tuple(token.id for token in tokens),
-        tokens=tokens,
-        n_target=n_target,
-        type_ids=type_ids,
-        second_at=second_at,
-        selected=len(tokens) - 1 if n_target != 1 else n_source - 1,  # a start token alone is no text
-        beside=n_source - 1,
-    )
+    @property
+    def n_read(self) -> int:
+        """Tokens at the beginning that are read and never predicted: an encoder's, and a decoder's start token."""
+        if self.model_kind == "decoder":
+            return 0
+        return self.n_source + min(1, self.n_target)
 
 
-def within_kind(session: Session, kind: AttentionKind) -> Session:
-    """Return the session with one of the kinds that there are, and a layer and a head that it has.
-
-    Where there is no such kind, that which says most: how an encoder-decoder's target looks at its source.
-    """
-    kinds = [shape.kind for shape in session.shapes]
-    session = replace(session, kind=kind if kind in kinds else kinds[-1])
-    last_layer, last_head = len(session.shape.layers) - 1, session.shape.n_heads - 1
-    view = session.map_view
-    return replace(
-        session,
-        layer=min(session.layer, last_layer),
-        head=min(session.head, last_head),
-        map_view=replace(
-            view, other_layer=min(view.other_layer, last_layer), other_head=min(view.other_head, last_head)
-        ),
-    )
+def parts_of(n_source: int, n_target: int, second_at: int) -> Parts:
+    """Return where the parts of a text begin, what they are called, and the number of their first token."""
+    if n_target:
+        return {0: ("source", 0), n_source: ("target", 0)}
+    return {0: ("first sentence", 0), second_at: ("second sentence", second_at)} if second_at else NO_PARTS
 
 
 class Visit:

@@ -10,6 +10,7 @@ from playground.ui.components import build_token_chips
 from playground.ui.controls.decoding import DecodingControls, build_decoding, build_strategy
 from playground.ui.status import AT_ONCE, status_line
 
+ANALYSE = "Analyse without generating"
 EXAMPLES = (
     "Once upon a time",
     "One day the little bear",
@@ -24,6 +25,7 @@ class TextPanel:
     """Prompt, buttons, the text and its status."""
 
     prompt: gr.Textbox
+    second: gr.Textbox  # an encoder-decoder's target, an encoder's second sentence
     model: gr.Dropdown
     room: gr.HTML
     generate: gr.Button
@@ -48,6 +50,15 @@ def build_text_panel(backend: Backend) -> tuple[TextPanel, DecodingControls]:
                 autofocus=True,
                 html_attributes=gr.InputHTMLAttributes(spellcheck=False, autocorrect="off"),
             )
+            second = gr.Textbox(
+                "",
+                label="Second text",
+                lines=1,
+                max_lines=6,
+                visible=False,
+                elem_id="second-text",
+                html_attributes=gr.InputHTMLAttributes(spellcheck=False, autocorrect="off"),
+            )
             room = gr.HTML("", elem_id="room")
             with gr.Row(elem_id="examples"):
                 for example in EXAMPLES:
@@ -56,7 +67,7 @@ def build_text_panel(backend: Backend) -> tuple[TextPanel, DecodingControls]:
             with gr.Row(elem_id="actions"):
                 generate = gr.Button("Generate", variant="primary", elem_id="generate", min_width=130)
                 stop = gr.Button("Stop", elem_id="stop", interactive=False, min_width=90)
-                analyse = gr.Button("Analyse without generating", elem_id="analyse", min_width=130)
+                analyse = gr.Button(ANALYSE, elem_id="analyse", min_width=130)
         with (
             gr.Column(scale=6, min_width=320, elem_id="panel-controls"),
             gr.Accordion("Model and settings", open=True, elem_id="settings"),
@@ -70,4 +81,4 @@ def build_text_panel(backend: Backend) -> tuple[TextPanel, DecodingControls]:
     with gr.Column(elem_id="panel-text"):
         tokens = build_token_chips("tokens")
         status = gr.HTML(status_line("Ready."), elem_id="status")
-    return TextPanel(prompt, model, room, generate, stop, analyse, status, tokens), decoding
+    return TextPanel(prompt, second, model, room, generate, stop, analyse, status, tokens), decoding

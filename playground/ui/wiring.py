@@ -7,20 +7,22 @@ from typing import Any
 import gradio as gr
 
 from playground.backends.protocol import Backend
-from playground.records import BeamProgress, GenerationRecord, GenerationSettings, PlaygroundError, Step
-from playground.ui.controls.decoding import DecodingControls
-from playground.ui.selection import Selection
-from playground.ui.session import (
-    Cancellations,
-    Session,
-    Visit,
-    in_turn,
-    session_of,
-    session_of_text,
-    within_kind,
+from playground.records import (
+    BeamProgress,
+    GenerationRecord,
+    GenerationSettings,
+    PlaygroundError,
+    Step,
 )
+from playground.ui.beam_search import BeamSearch
+from playground.ui.controls.decoding import DecodingControls
+from playground.ui.room import SECOND, analysis_line, checked_writer, room_line
+from playground.ui.selection import Selection
+from playground.ui.session import Cancellations, Session, Visit, in_turn
+from playground.ui.shown_text import session_of, session_of_text, within_kind
 from playground.ui.status import AT_ONCE, PRIVATE, describe_run, says_errors, status_line
 from playground.ui.tabs.attention import AttentionTab, show_tint
+from playground.ui.tabs.beams import BeamsTab
 from playground.ui.tabs.choices import ChoicesTab, show_choices
 from playground.ui.text_panel import TextPanel
 from playground.views.tokens import prompt_lines, scored_lines, step_lines
@@ -39,6 +41,8 @@ class Wiring:
         decoding: DecodingControls,
         attention: AttentionTab,
         choices: ChoicesTab,
+        *,
+        beams: BeamsTab,
     ) -> None:
         self.backend = backend
         self.visit = visit
@@ -47,16 +51,26 @@ class Wiring:
         self.decoding = decoding
         self.attention = attention
         self.choices = choices
+        self.beams = beams
         self.cancellations = Cancellations()
 
     def wire(self, page: gr.Blocks) -> None:
         """Attach every handler."""
         panel = self.panel
-        self.wire_generation()
-        Selection(self.backend, self.visit, panel, self.attention, self.choices).wire()
+        shown = self.wire_generation()
+        selection = Selection(self.backend, self.visit, panel, self.attention, self.choices, beams=self.beams)
+        selection.wire()
+        BeamSearch(self.backend, self.visit, panel, self.beams, selection).wire(page, shown)
         panel.stop.click(self.on_stop, **AT_ONCE)
         page.unload(self.on_stop)  # a closed tab leaves no run behind
         page.fns[max(page.fns)].api_visibility = "private"  # unload() has no argument for it
+        gr.on(
+            [page.load, panel.model.change],
+            self.on_model,
+            inputs_kwargs={"model": panel.model, "visit": self.visit},
+            outputs=[panel.second, panel.generate, panel.analyse, self.attention.kind, panel.status],
+            **AT_ONCE,
+        )
         room_inputs = {"prompt": panel.prompt, "model": panel.model, "max_new_tokens": self.decoding.max_new_tokens}
         gr.on(
             [page.load, panel.prompt.change, panel.model.change, self.decoding.max_new_tokens.change],
@@ -67,9 +81,10 @@ class Wiring:
             **AT_ONCE,
         )
 
-    def wire_generation(self) -> None:
-        """Generate and Analyse, each followed by the instruments."""
-        panel, instruments = self.panel, [*self.attention.outputs(), *self.choices.outputs()]
+    def wire_generation(self) -> Any:
+        """Generate and Analyse, each followed by the instruments; return the event when a generated text is shown."""
+        panel = self.panel
+        instruments = [*self.attention.outputs(), *self.choices.outputs(), *self.beams.outputs()]
         inputs = {"prompt": panel.prompt, "model": panel.model, "visit": self.visit}
         outputs = [panel.tokens, panel.status, panel.generate, panel.stop, self.visit]
         generated = gr.on(
@@ -84,19 +99,22 @@ class Wiring:
         )
         analysed = panel.analyse.click(
             self.on_analyse,
-            inputs_kwargs=inputs,
+            inputs_kwargs={**inputs, "second": panel.second},
             outputs=[panel.tokens, panel.status, self.visit],
             concurrency_limit=4,
             concurrency_id="models",
             **PRIVATE,
         )
-        for event in (generated, analysed):
+        shown = [
             event.success(
                 self.on_text,
                 inputs_kwargs={"visit": self.visit},
                 outputs=[self.visit, panel.tokens, panel.status, *instruments],
                 **PRIVATE,
             )
+            for event in (generated, analysed)
+        ]
+        return shown[0]
 
     def on_generate(
         self, request: gr.Request, prompt: str, model: str, visit: Visit, **settings: Any
@@ -108,8 +126,10 @@ class Wiring:
         switch = self.cancellations.begin(visitor)
         try:
             wanted = GenerationSettings(**settings)
-            read, kind = self.backend.read(model, prompt), self.backend.spec(model).kind
-            lines = prompt_lines((*read.tokens, *read.target_tokens))
+            kind = checked_writer(self.backend.spec(model))
+            read = self.backend.read(model, prompt)
+            begun = session_of_text(model, read, kind, visit.session)  # as it looks until something is written
+            lines = prompt_lines(begun.tokens, begun.parts, begun.n_read)
             yield {
                 panel.status: status_line("Generating …", "busy"),
                 panel.generate: gr.Button(interactive=False),
@@ -149,16 +169,18 @@ class Wiring:
 
     @says_errors
     @in_turn
-    def on_analyse(self, prompt: str, model: str, visit: Visit) -> dict[Any, Any]:
-        """Take the prompt as it is for the text of the page."""
-        panel = self.panel
-        read = self.backend.read(model, prompt)
-        session = session_of_text(model, read, self.backend.spec(model).kind, visit.session)
+    def on_analyse(self, prompt: str, second: str, model: str, visit: Visit) -> dict[Any, Any]:
+        """Take what was typed as it is for the text of the page; what the model cannot read of it is left out."""
+        panel, spec = self.panel, self.backend.spec(model)
+        read = self.backend.read(model, prompt, "" if spec.kind == "decoder" else second, cut=True)
+        session = session_of_text(model, read, spec.kind, visit.session)
         scores = self.backend.score(model, session.text)
         visit.session = session
         return {
-            panel.tokens: gr.HTML(value=scored_lines(scores, session.tokens), selected=session.selected),
-            panel.status: status_line(f"{len(session.ids)} tokens, read without generating."),
+            panel.tokens: gr.HTML(
+                value=scored_lines(scores, session.tokens, session.parts, session.n_read), selected=session.selected
+            ),
+            panel.status: analysis_line(read, spec),
             self.visit: visit,
         }
 
@@ -173,7 +195,8 @@ class Wiring:
         values = self.attention.show_text(self.backend, session, visit.view)
         shown = dict(zip(self.attention.outputs(), values, strict=True))
         shown |= dict(zip(self.choices.outputs(), show_choices(session), strict=True))
-        lines = scored_lines(scores, session.tokens) + step_lines(session.steps)
+        shown |= dict(zip(self.beams.outputs(), self.beams.show_text(session), strict=True))
+        lines = scored_lines(scores, session.tokens, session.parts, session.n_read) + step_lines(session.steps)
         chips = gr.HTML(value=lines, selected=session.selected, tint=show_tint(self.backend, session))
         return {self.visit: visit, self.panel.tokens: chips, **shown}
 
@@ -189,26 +212,22 @@ class Wiring:
             n_prompt = len(self.backend.tokenize(model, prompt)) if prompt.strip() else 0
         except PlaygroundError as error:
             return status_line(str(error), "error")
-        return room_line(n_prompt, int(max_new_tokens), spec.context_length)
+        return room_line(spec, n_prompt, int(max_new_tokens))
+
+    @says_errors
+    def on_model(self, model: str, visit: Visit) -> dict[Any, Any]:
+        """Offer what the chosen model can do: a second text, and to analyse where it cannot write."""
+        kind = self.backend.spec(model).kind
+        label, placeholder = SECOND.get(kind, ("", ""))
+        is_empty = not visit.session.ids  # else the choice belongs to the text that is there
+        return {
+            self.panel.second: gr.Textbox(visible=kind in SECOND, label=label, placeholder=placeholder),
+            self.panel.generate: gr.Button(variant="secondary" if kind == "encoder" else "primary"),
+            self.panel.analyse: gr.Button(variant="primary" if kind == "encoder" else "secondary"),
+            self.attention.kind: gr.Radio(visible=kind == "encoder-decoder") if is_empty else gr.skip(),
+        }
 
 
 def progress_line(event: BeamProgress) -> str:
     """Return how far a beam search is, whose text is not there before its end."""
     return status_line(f"Beam search, {event.step} tokens; the best beam at this moment: {event.text}", "busy")
-
-
-def room_line(n_prompt: int, n_new: int, context: int | None) -> str:
-    """Return how prompt and output fit the context."""
-    if context is None:
-        return status_line(f"{n_prompt} tokens")
-    left = context - n_prompt
-    if left <= 0:
-        return status_line(
-            f"The prompt has {n_prompt} tokens, the model reads {context}: shorten it by at least {1 - left}.", "error"
-        )
-    if n_new > left:
-        return status_line(
-            f"{n_prompt} + {n_new} tokens do not fit the {context} that the model reads: it will stop after {left}.",
-            "busy",
-        )
-    return status_line(f"{n_prompt} + {n_new} of {context} tokens")

@@ -29,6 +29,7 @@ class HeadView:
     first: int
     last: int
     n_tokens: int
+    n_keys_left_out: int  # of the tokens that are looked at
 
 
 @cache
@@ -50,18 +51,19 @@ def window_around(center: int, n_tokens: int, n_heads: int) -> tuple[int, int]:
 
 
 def draw_head_view(maps: LayerMaps, *, head: int | None = None, center: int = 0, theme: str = "light") -> HeadView:
-    """Return the head view of a layer of self-attention, with `head` alone switched on, or all of them."""
+    """Return the head view of a layer, with `head` alone switched on, or all of them; `center` is a query."""
     n_heads, n_queries, n_keys = maps.weights.shape
-    n_tokens = max(n_queries, n_keys)
-    first, last = window_around(center, n_tokens, n_heads)
-    weights = np.round(maps.weights[:, first:last, first:last].astype(float), 4)
+    first, last = window_around(center, n_queries, n_heads)
+    # Of another text than the queries' the part that stands as far on
+    first_key, last_key = window_around(center * n_keys // n_queries, n_keys, n_heads)
+    weights = np.round(maps.weights[:, first:last, first_key:last_key].astype(float), 4)
     params = {
         "attention": [
             {
                 "name": None,
                 "attn": [weights.tolist()],
                 "left_text": [elide(plain_label(token), 14) for token in maps.query_tokens[first:last]],
-                "right_text": [elide(plain_label(token), 14) for token in maps.key_tokens[first:last]],
+                "right_text": [elide(plain_label(token), 14) for token in maps.key_tokens[first_key:last_key]],
             }
         ],
         "default_filter": "0",
@@ -75,4 +77,5 @@ def draw_head_view(maps: LayerMaps, *, head: int | None = None, center: int = 0,
     template = (ASSETS / "html" / "bertviz.html").read_text(encoding="utf-8")
     code = read_drawing_code().replace("PYTHON_PARAMS", encoded, 1)
     page = template.replace("THEME", theme, 1).replace("HEAD_VIEW", code, 1)
-    return HeadView(page, int((last - first) * BOX_PIXELS + TOP_PIXELS), first, last, n_tokens)
+    height = int(max(last - first, last_key - first_key) * BOX_PIXELS + TOP_PIXELS)
+    return HeadView(page, height, first, last, n_queries, n_keys - (last_key - first_key))

@@ -55,10 +55,24 @@ def value_range(head_map: HeadMap) -> tuple[float, float]:
     return (-1.0 if head_map.view.heads == "difference" and head_map.values == "weights" else 0.0), 1.0
 
 
-def draw_head_map(head_map: HeadMap, *, compact: bool = False, height: int = 520) -> go.Figure:
+def boundary_lines(second_at: int, axes: str = "xy") -> list[dict[str, Any]]:
+    """Return the lines before the second of two sentences; the page colours them by their name."""
+    line = {"type": "line", "name": "group", "line": {"width": 2, "color": "#5d6070"}}
+    across = {"x": "y", "y": "x"}
+    return [
+        line
+        | {f"{axis}0": second_at - 0.5, f"{axis}1": second_at - 0.5}
+        | {f"{across[axis]}ref": "paper", f"{across[axis]}0": 0, f"{across[axis]}1": 1}
+        for axis in axes
+        if second_at
+    ]
+
+
+def draw_head_map(head_map: HeadMap, *, compact: bool = False, height: int = 520, second_at: int = 0) -> go.Figure:
     """Draw the weights of one head. Hover reads: 'girl' looks at 'little': 0.42.
 
     compact: send the weights as uint16, for the page, whose JavaScript turns them back for the hover text.
+    second_at: where the second of two sentences begins, lines before it.
     """
     low, top = value_range(head_map)
     scale: ScaleName = "difference" if low < 0 else "attention"
@@ -81,6 +95,7 @@ def draw_head_map(head_map: HeadMap, *, compact: bool = False, height: int = 520
             height=height,
             margin={"l": 8, "r": 8, "t": 8, "b": 8},
             meta=hover_meta(head_map, drawn_top - drawn_low),
+            shapes=boundary_lines(second_at),
         ),
     )
     if compact:

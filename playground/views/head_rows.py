@@ -4,13 +4,16 @@ import plotly.graph_objects as go
 
 from playground.records import HeadRows
 from playground.views.figure import base_layout
-from playground.views.head_map import shares_heatmap, shares_meta, token_axis
+from playground.views.head_map import boundary_lines, shares_heatmap, shares_meta, token_axis
 
 ROW_PIXELS = 7
 
 
-def draw_head_rows(rows: HeadRows, *, compact: bool = False) -> go.Figure:
-    """Draw the weights from `rows.query` to every token before it, layers from top to bottom."""
+def draw_head_rows(rows: HeadRows, *, compact: bool = False, second_at: int = 0) -> go.Figure:
+    """Draw the weights from `rows.query` to every token that it may see, layers from top to bottom.
+
+    second_at: where the second of two sentences begins, a line before it.
+    """
     n_layers, n_heads, n_keys = rows.weights.shape
     weights = rows.weights.reshape(n_layers * n_heads, n_keys)
     names = [f"layer {layer} head {head}" for layer in rows.layers for head in range(n_heads)]
@@ -32,7 +35,8 @@ def draw_head_rows(rows: HeadRows, *, compact: bool = False) -> go.Figure:
                     "line": {"width": 1.5, "color": "#d4d4dc"},
                 }
                 for layer in range(1, n_layers)
-            ],
+            ]
+            + boundary_lines(second_at, "x"),
         ),
     )
     figure.update_xaxes(**token_axis(rows.key_tokens, most=32), side="top", tickangle=-60)

@@ -13,10 +13,10 @@ MOST_KEYS = 12
 MOST_HIDDEN = 2  # keys that the query may not look at, shown to make the mask visible
 
 
-def inside_head_json(row: QueryKeyRow | None, *, message: str = "") -> str:
+def inside_head_json(row: QueryKeyRow | None, *, message: str = "", causal: bool = True) -> str:
     """Return the steps from q and k to what the head passes on, for the keys with the largest weights.
 
-    Without a row there is only a message that says why.
+    causal: this attention hides what comes later. Without a row there is only a message that says why.
     """
     if row is None:
         return json.dumps({"message": message}).replace("<", "\\u003c")
@@ -28,6 +28,7 @@ def inside_head_json(row: QueryKeyRow | None, *, message: str = "") -> str:
             "query": {"index": row.query, "label": plain_label(row.query_token), "vector": rounded(row.q)},
             "dHead": len(row.q),
             "scaling": significant(row.scaling),
+            "causal": causal,
             "isUsualScaling": math.isclose(row.scaling, len(row.q) ** -0.5, rel_tol=1e-4),
             "softcap": row.softcap,
             "keys": [

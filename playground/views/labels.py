@@ -20,6 +20,11 @@ def visible(text: str) -> str:
     return "".join(signs.get(c) or (chr(0x2400 + ord(c)) if ord(c) < 0x20 else c) for c in text)
 
 
+def readable(text: str) -> str:
+    """Return `text` with signs for what would break a line or is not seen, and its spaces as they are."""
+    return "".join(c if c == " " else visible(c) for c in text)
+
+
 def elide(label: str, longest: int = LONGEST_LABEL) -> str:
     """Return `label`, cut to `longest` characters with an ellipsis where it is longer."""
     return label if len(label) <= longest else label[: longest - 1] + "…"

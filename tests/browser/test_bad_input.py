@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import chip_count, generate, joined_chips, set_number
+from tests.browser.conftest import chip_count, generate, joined_chips, set_number, wait_for_maps
 
 FILL = "(box, text) => { box.value = text; box.dispatchEvent(new Event('input', {bubbles: true})); }"
 
@@ -14,7 +14,6 @@ FILL = "(box, text) => { box.value = text; box.dispatchEvent(new Event('input', 
         ("", "Type a few words"),
         (" \n ", "Type a few words"),
         ("x" * 100_001, "100,000"),
-        ("a long way " * 600, "the model reads 512"),
     ],
 )
 @pytest.mark.parametrize("button", ["#generate", "#analyse"])
@@ -28,6 +27,19 @@ def test_a_bad_prompt_is_answered_and_nothing_is_lost(page: Page, prompt: str, m
     expect(page.locator("#generate")).to_be_enabled()
     generate(page, "Once upon a time", length=5)
     assert chip_count(page) == 4 + 5
+
+
+def test_a_text_beyond_the_context_is_refused_for_writing_and_cut_for_reading(page: Page) -> None:
+    prompt = "a long way " * 600
+    page.locator("#prompt textarea").fill(prompt)
+    page.locator("#generate").click()
+    expect(page.locator("#status .status-error")).to_contain_text("the model reads 512")
+    assert chip_count(page) == 0
+    page.locator("#analyse").click()
+    expect(page.locator("#status")).to_contain_text("The model reads 512: the last 1289 were left out.")
+    wait_for_maps(page)
+    assert chip_count(page) == 512
+    assert prompt.startswith(joined_chips(page))
 
 
 def test_the_page_says_before_it_cuts(page: Page) -> None:

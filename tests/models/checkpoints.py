@@ -22,6 +22,8 @@ from transformers import (
     GptOssForCausalLM,
     LlamaConfig,
     LlamaForCausalLM,
+    MarianConfig,
+    MarianMTModel,
     PreTrainedModel,
     PreTrainedTokenizerFast,
     T5Config,
@@ -77,7 +79,9 @@ def wordpiece_tokenizer() -> PreTrainedTokenizerFast:
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece()
     tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
     )
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
@@ -86,6 +90,7 @@ def wordpiece_tokenizer() -> PreTrainedTokenizerFast:
         cls_token="[CLS]",
         sep_token="[SEP]",
         mask_token="[MASK]",
+        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
     )
 
 
@@ -205,6 +210,23 @@ _BUILDERS = {
             forced_eos_token_id=None,
         )
     ),
+    "marian": lambda: MarianMTModel(
+        MarianConfig(
+            vocab_size=VOCABULARY,
+            max_position_embeddings=CONTEXT,
+            d_model=32,
+            encoder_layers=3,
+            decoder_layers=2,
+            encoder_attention_heads=4,
+            decoder_attention_heads=2,
+            encoder_ffn_dim=48,
+            decoder_ffn_dim=48,
+            eos_token_id=2,
+            pad_token_id=3,
+            decoder_start_token_id=3,
+            forced_eos_token_id=None,
+        )
+    ),
     "t5": lambda: T5ForConditionalGeneration(
         T5Config(
             vocab_size=VOCABULARY,
@@ -228,6 +250,7 @@ TOKENIZERS = {
     "llama": sentencepiece_tokenizer,
     "gemma2": sentencepiece_tokenizer,
     "gpt_oss": sentencepiece_tokenizer,
+    "marian": sentencepiece_tokenizer,
     "t5": sentencepiece_tokenizer,
     "bert": wordpiece_tokenizer,
 }

@@ -48,7 +48,7 @@ def test_the_families_of_the_test_differ_as_they_should(tiny):
     assert tiny("gpt2").lm.attention(TEXT).weights(0)[:, 0, 1:].max() == 0.0
 
 
-@pytest.mark.parametrize("family", ["bart", "t5"])
+@pytest.mark.parametrize("family", ["bart", "marian", "t5"])
 def test_weights_of_encoder_decoders(tiny, family):
     model = tiny(family)
     attention = model.lm.attention(TEXT, "une petite fille")
@@ -75,7 +75,7 @@ def test_weights_of_encoder_decoders(tiny, family):
         attention.weights(0)
 
 
-@pytest.mark.parametrize("family", ["bart", "t5"])
+@pytest.mark.parametrize("family", ["bart", "marian", "t5"])
 def test_what_an_encoder_decoder_wrote_is_its_target(tiny, family):
     lm = tiny(family).lm
     record = lm.generate(TEXT, max_new_tokens=6)

@@ -29,11 +29,13 @@ class BertvizPanel:
         maps = backend.layer_maps(session.model, session.text, session.layer, session.kind)
         view = draw_head_view(maps, center=session.query)
         note = "Click a coloured square to switch a head off or on, double-click to see it alone; point at a token."
-        if view.last - view.first < view.n_tokens:
+        if view.last - view.first < view.n_tokens or view.n_keys_left_out:
             note = (
                 f"BertViz draws a line for each head and pair of tokens, too many for the whole text: here are tokens "
                 f"{view.first} to {view.last - 1} of {view.n_tokens}. " + note
             )
+            if session.kind == "cross" and view.n_keys_left_out:
+                note = f"{view.n_keys_left_out} tokens of the source are left out. " + note
         # "<" as an escape: gradio warns of every value with a script tag in it
         frame = json.dumps({"page": view.page, "height": view.height}).replace("<", "\\u003c")
         return [f"<p>Layer {session.layer_number}, drawn by BertViz. {html.escape(note)}</p>", frame]

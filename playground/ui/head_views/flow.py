@@ -9,7 +9,7 @@ import gradio as gr
 
 from playground.backends.protocol import Backend
 from playground.records import FlowMethod, PlaygroundError, TokenFlow
-from playground.ui.components import build_chart
+from playground.ui.components import build_chart, no_chart
 from playground.ui.session import Session
 from playground.views.labels import plain_label
 from playground.views.token_flow import draw_token_flow
@@ -55,7 +55,7 @@ class FlowPanel:
         try:
             flow = backend.token_flow(session.model, session.text, session.query, session.flow_method, session.kind)
         except PlaygroundError as error:  # a flow through a long text is refused; a rollout is not
-            return [f"<p>{html.escape(str(error))}</p>", ""]
+            return ["", no_chart(str(error))]
         return [f"<p>{html.escape(flow_sentence(flow))}</p>", draw_token_flow(flow, compact=True).to_json()]
 
 

@@ -37,4 +37,4 @@ class InsidePanel:
             )
         except PlaygroundError as error:  # the other views of this model work all the same
             return [inside_head_json(None, message=str(error))]
-        return [inside_head_json(row)]
+        return [inside_head_json(row, causal=session.is_causal)]

@@ -93,6 +93,7 @@ class MapPanel:
         view = session.map_view
         drawn = shown_map(backend, session)
         row = row_of(drawn, session.query)
+        second_at = row_of(drawn, session.second_at) if session.second_at else 0
         others = [
             (f"{number}.{head}", f"{layer}.{head}")  # shown by its number in the model
             for layer, number in enumerate(session.layers)
@@ -100,7 +101,10 @@ class MapPanel:
         ]
         other: dict[str, Any] = {"choices": others, "value": f"{view.other_layer}.{view.other_head}"}
         return [
-            gr.HTML(value=draw_head_map(drawn, compact=True).to_json(), highlight=json.dumps({"row": row})),
+            gr.HTML(
+                value=draw_head_map(drawn, compact=True, second_at=second_at).to_json(),
+                highlight=json.dumps({"row": row}),
+            ),
             draw_row_bars(drawn, row).to_json(),
             gr.Dropdown(visible=view.heads == "difference", **other),
             gr.Checkbox(interactive=session.map_values == "weights"),  # of the other values nothing sums to 1

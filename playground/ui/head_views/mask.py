@@ -10,11 +10,15 @@ import gradio as gr
 
 from playground.backends.protocol import Backend
 from playground.records import CounterfactualMap, HeadMap, MaskedPrediction, PlaygroundError
-from playground.ui.components import build_chart
+from playground.ui.components import build_chart, no_chart
 from playground.ui.session import Session
 from playground.views.head_map import draw_head_map
 from playground.views.masked_prediction import draw_masked_prediction, leak_sentence
 
+NO_PREDICTION = (
+    "Only this head's map is changed here: what the whole model would predict is computed for models that go on with "
+    "one text (decoders)."
+)
 HINT = "Generate or analyse a text, then hide tokens or take the mask off."
 
 
@@ -45,7 +49,7 @@ class MaskPanel:
         self.chart = build_chart("mask-map", hint=HINT, place=480)
 
     def outputs(self) -> list[gr.components.Component]:
-        return [self.note, self.prediction, self.chart]
+        return [self.note, self.prediction, self.chart, self.mask_off]
 
     def changes(self) -> list[Callable[..., Any]]:
         """Return the events after which `chosen` is asked."""
@@ -71,17 +75,30 @@ class MaskPanel:
             mask_off=session.mask_off,
             kind=session.kind,
         )
-        drawn = draw_head_map(map_of(changed), compact=True).to_json()
+        drawn = draw_head_map(map_of(changed), compact=True, second_at=session.second_at).to_json()
+        switch = gr.Checkbox(interactive=session.is_causal)
+        if session.model_kind != "decoder":
+            return [f"<p>{html.escape(note_beside_decoders(session))}</p>", no_chart(NO_PREDICTION), drawn, switch]
         try:
             prediction = backend.masked_prediction(session.model, session.text, hidden, mask_off=session.mask_off)
         except PlaygroundError as error:  # the map is there all the same
-            return [f"<p>{html.escape(str(error))}</p>", "", drawn]
-        return [note_of(prediction), draw_masked_prediction(prediction).to_json(), drawn]
+            return ["", no_chart(str(error)), drawn, switch]
+        return [note_of(prediction), draw_masked_prediction(prediction).to_json(), drawn, switch]
 
 
 def map_of(changed: CounterfactualMap) -> HeadMap:
     """Return the counterfactual weights as a map."""
     return HeadMap(changed.kind, changed.layer, changed.head, changed.weights, changed.query_tokens, changed.key_tokens)
+
+
+def note_beside_decoders(session: Session) -> str:
+    """Return what can be changed in a model that is no decoder, and what is not shown; not escaped."""
+    if session.is_causal:
+        change = "Take the mask off, or hide tokens of the target by their numbers."
+    else:
+        looked_at = "the source" if session.n_target else "the text"
+        change = f"This attention has no causal mask: hide tokens of {looked_at} by their numbers."
+    return change
 
 
 def note_of(prediction: MaskedPrediction) -> str:

@@ -1,6 +1,5 @@
 """The Attention tab: all heads, every head from the selected token, and the views of one head."""
 
-import html
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +7,8 @@ from dataclasses import dataclass
 import gradio as gr
 
 from playground.backends.protocol import Backend
-from playground.records import PatternName
+from playground.records import AttentionKind, PatternName
+from playground.ui.caption import look_caption
 from playground.ui.components import build_chart, build_overview
 from playground.ui.head_views.base import HINT, HeadView
 from playground.ui.head_views.bertviz import BertvizPanel
@@ -21,17 +21,22 @@ from playground.ui.head_views.positions import PositionsPanel
 from playground.ui.session import Session
 from playground.views.head_rows import draw_head_rows
 from playground.views.heads_overview import draw_heads_overview
-from playground.views.labels import plain_label
 from playground.views.patterns import LABELS, pattern_scores, strongest_first
 from playground.views.tokens import tint_of
 
 MODEL_ORDER = "layer by layer"
+KINDS: dict[AttentionKind, str] = {
+    "encoder": "encoder: source looks at source",
+    "decoder": "decoder: target looks at target",
+    "cross": "cross: target looks at source",
+}
 
 
 @dataclass(frozen=True)
 class AttentionTab:
     """The components of the tab."""
 
+    kind: gr.Radio
     caption: gr.HTML
     overview: gr.HTML
     layer: gr.Dropdown
@@ -46,7 +51,7 @@ class AttentionTab:
     view_tabs: gr.Tabs
 
     def outputs(self) -> list[gr.components.Component]:
-        return [self.caption, self.overview, self.layer, self.head, self.rows, *self.view_outputs()]
+        return [self.kind, self.caption, self.overview, self.layer, self.head, self.rows, *self.view_outputs()]
 
     def view_outputs(self) -> list[gr.components.Component]:
         return [component for view in self.views for component in view.outputs()]
@@ -60,6 +65,7 @@ class AttentionTab:
     def show_text(self, backend: Backend, session: Session, view: str) -> list[object]:
         """Return the values of `outputs()` for a new text."""
         return [
+            show_kinds(session),
             look_caption(session),
             self.show_overview(backend, session),
             gr.Dropdown(
@@ -77,7 +83,10 @@ class AttentionTab:
         spec = backend.spec(session.model)
         wanted = session.overview_order
         order = strongest_first(patterns, wanted) if wanted in patterns.names else None
-        drawn = draw_heads_overview(summary, order=order, heads_per_key=spec.n_query_heads // (spec.n_kv_heads or 1))
+        # The key heads that the model names are those of all its layers, unless a side has heads of its own number
+        n_key_heads = spec.n_kv_heads if session.shape.n_heads == spec.n_query_heads else 0
+        heads_per_key = spec.n_query_heads // n_key_heads if n_key_heads else 1
+        drawn = draw_heads_overview(summary, order=order, heads_per_key=heads_per_key)
         return gr.HTML(value=drawn.to_json(), highlight=tile_highlight(session), patterns=pattern_scores(patterns))
 
     def order_of(self, label: str) -> PatternName | None:
@@ -87,6 +96,7 @@ class AttentionTab:
     def show_selection(self, backend: Backend, session: Session, view: str, *, moved: bool) -> list[object]:
         """Return the values of `outputs()` after another token (`moved`) or head was selected in the same text."""
         return [
+            gr.skip(),
             look_caption(session),
             gr.HTML(highlight=tile_highlight(session)),
             gr.Dropdown(value=session.layer),
@@ -108,6 +118,13 @@ def build_attention() -> AttentionTab:
     """Build the tab's components."""
     head_map, patterns, flow, mask = MapPanel(), PatternsPanel(), FlowPanel(), MaskPanel()
     views: Sequence[HeadView] = (head_map, patterns, InsidePanel(), flow, PositionsPanel(), mask, BertvizPanel())
+    kind = gr.Radio(
+        [(label, name) for name, label in KINDS.items()],
+        label="Which attention",
+        elem_id="attention-kind",
+        visible=False,
+        min_width=200,
+    )
     with gr.Row(elem_id="attention-row"):
         with gr.Column(scale=5, min_width=320, elem_id="panel-overview"):
             with gr.Row(elem_id="overview-head"):
@@ -119,7 +136,7 @@ def build_attention() -> AttentionTab:
             overview = build_overview("heads-overview", hint=HINT, place=380)
             gr.HTML(
                 "<h3>Every head, from the selected token</h3>"
-                "<p>One line a head: which tokens it looked at when that token was chosen.</p>",
+                "<p>One line a head: which tokens it looked at in the marked row.</p>",
                 elem_classes=["panel-title"],
             )
             rows = build_chart("head-rows", hint=HINT, place=380)
@@ -133,6 +150,7 @@ def build_attention() -> AttentionTab:
                     with gr.Tab(view.title, id=view.name):
                         view.build()
     return AttentionTab(
+        kind=kind,
         caption=caption,
         overview=overview,
         layer=layer,
@@ -148,31 +166,26 @@ def build_attention() -> AttentionTab:
     )
 
 
-def look_caption(session: Session) -> str:
-    """Return in words which row is marked, and why that one, as HTML."""
-    if not session.ids:
-        return "<p>A map has a row for each token that looks and a column for each token looked at.</p>"
-    chosen = html.escape(plain_label(session.tokens[session.selected]))
-    looking = html.escape(plain_label(session.tokens[session.query]))
-    if session.selected == 0:
-        return f"<p>“{chosen}” is the first token: it can only look at itself.</p>"
-    verb = "chose" if session.step else "read on to"
-    return (
-        f"<p>When the model {verb} <b>“{chosen}”</b> (token {session.selected}) it stood at <b>“{looking}”</b> "
-        f"(token {session.query}): the marked row is where it looked from there.</p>"
-    )
+def show_kinds(session: Session) -> gr.Radio:
+    """Return the choice among the kinds of attention that there are; an encoder-decoder has several."""
+    choices = [(KINDS.get(shape.kind, shape.kind), shape.kind) for shape in session.shapes]
+    return gr.Radio(choices=choices, value=session.kind, visible=session.model_kind == "encoder-decoder")
 
 
 def show_rows(backend: Backend, session: Session) -> gr.HTML:
     """Return where every head looked from the selected token, the selected head marked."""
     rows = backend.head_rows(session.model, session.text, session.query, session.kind)
-    return gr.HTML(value=draw_head_rows(rows, compact=True).to_json(), highlight=row_highlight(session))
+    return gr.HTML(
+        value=draw_head_rows(rows, compact=True, second_at=session.second_at).to_json(),
+        highlight=row_highlight(session),
+    )
 
 
 def show_tint(backend: Backend, session: Session) -> str:
     """Return where the selected head looked, for the chips."""
     rows = backend.head_rows(session.model, session.text, session.query, session.kind)
-    return tint_of(rows.weights[session.layer, session.head], session.query)
+    weights = rows.weights[session.layer, session.head]
+    return tint_of(weights, session.queries.start + session.query, session.keys.start, causal=session.is_causal)
 
 
 def row_highlight(session: Session) -> str:

@@ -1,11 +1,22 @@
 """What the browser sends with an event may be anything."""
 
+from dataclasses import replace
+
 import pytest
 
-from playground.records import Candidate, GenerationRecord, GenerationSettings, Step, Token
+from playground.records import (
+    Candidate,
+    GenerationRecord,
+    GenerationSettings,
+    ModelSpec,
+    PlaygroundError,
+    ReadText,
+    Step,
+    Token,
+)
+from playground.ui.room import analysis_line, checked_writer, one_text_line, room_line, two_texts_line
 from playground.ui.selection import place_in
 from playground.ui.status import describe_run, status_line
-from playground.ui.wiring import room_line
 
 
 class Event:
@@ -38,11 +49,36 @@ def test_an_event_without_an_index_is_the_first():
 
 
 def test_room_says_what_fits_before_anything_is_cut():
-    assert "4 + 64 of 512" in room_line(4, 64, 512)
-    assert "stop after 12." in room_line(500, 64, 512)
-    assert "shorten it by at least 1." in room_line(512, 64, 512)
-    assert "shorten it by at least 9." in room_line(520, 1, 512)
-    assert "9 tokens" in room_line(9, 64, None)
+    assert "4 + 64 of 512" in one_text_line(4, 64, 512)
+    assert "stop after 12." in one_text_line(500, 64, 512)
+    assert "shorten it by at least 1." in one_text_line(512, 64, 512)
+    assert "shorten it by at least 9." in one_text_line(520, 1, 512)
+    assert "9 tokens" in one_text_line(9, 64, None)
+
+
+def test_an_encoder_decoder_reads_and_writes_beside_each_other():
+    assert "15 of 64 tokens to read, at most 8 of 63 to write" in two_texts_line(15, 8, 64)
+    assert "it will stop after 63 new ones" in two_texts_line(64, 100, 64)
+    assert "shorten it by at least 1." in two_texts_line(65, 1, 64)
+    assert "15 tokens to read, at most 8 to write" in two_texts_line(15, 8, None)
+
+
+def test_an_encoder_says_why_it_does_not_write_and_what_to_do():
+    spec = ModelSpec("<b>", "encoder", "Bert", 2, 4, 4, 32, 400, 64, 1000, "float32", "cpu")
+    assert "8 of 64 tokens. &lt;b&gt; is an encoder: it reads a text from both sides" in room_line(spec, 8, 64)
+    with pytest.raises(PlaygroundError, match="Press “Analyse without generating”"):
+        checked_writer(spec)
+    assert checked_writer(replace(spec, kind="decoder")) == "decoder"
+
+
+def test_an_analysis_says_what_was_left_out_and_what_is_missing():
+    spec = ModelSpec("m", "encoder-decoder", "Bart", 2, 4, 4, 32, 400, 64, 1000, "float32", "cpu")
+    token = Token(1, "x", "x")
+    assert "3 tokens, read without generating." in analysis_line(ReadText((token,), (token, token)), spec)
+    assert "The target is empty" in analysis_line(ReadText((token,), (token,)), spec)
+    cut = analysis_line(ReadText((token,), (token, token), n_left_out=7), spec)
+    assert "The model reads 64: the last 7 were left out." in cut
+    assert "The target is empty" not in cut
 
 
 def test_a_status_is_escaped_and_errors_are_announced():

@@ -127,8 +127,13 @@ def test_heads_that_share_keys_stand_between_heavier_lines():
     assert [shape.x0 for shape in drawn.layout.shapes if shape.name == "group"] == [2, 4]
 
 
-def test_the_tint_names_query_and_weights():
-    assert json.loads(tint_of(np.array([0.25, 0.75], np.float32), 1)) == {"query": 1, "weights": [0.25, 0.75]}
+def test_the_tint_names_who_looks_and_weights():
+    assert json.loads(tint_of(np.array([0.25, 0.75], np.float32), 1)) == {
+        "looking": 1,
+        "first": 0,
+        "causal": True,
+        "weights": [0.25, 0.75],
+    }
 
 
 @pytest.mark.parametrize(("text", "places"), [("", ()), ("0", (0,)), ("3, 5-7", (3, 5, 6, 7)), (" 1;1 2 ", (1, 2))])

@@ -2,8 +2,20 @@
 
 import json
 
+import numpy as np
+
 from playground.records import Candidate, Step, Token, TokenScore
-from playground.views.tokens import PARTIAL, PROMPT, SPECIAL, prompt_lines, scored_lines, step_lines
+from playground.views.tokens import (
+    PARTIAL,
+    PROMPT,
+    READ,
+    SPECIAL,
+    START,
+    prompt_lines,
+    scored_lines,
+    step_lines,
+    tint_of,
+)
 
 
 def test_a_line_holds_id_text_label_probability_rank_and_flags():
@@ -28,3 +40,15 @@ def test_scores_are_joined_with_the_exact_shares_of_the_text():
         [1, "a", "a", None, None, PROMPT],
         [2, "b", "b", 0.123457, 5, PROMPT],
     ]
+
+
+def test_parts_begin_with_their_name_and_the_start_token_is_told():
+    tokens = [Token(1, "a", "a"), Token(2, "b", "b"), Token(0, "", "<s>", special=True)]
+    lines = [json.loads(line) for line in prompt_lines(tokens, {0: ("source", 0), 2: ("target", 0)}, 3).splitlines()]
+    assert [line[5] for line in lines] == [PROMPT | READ, PROMPT | READ, PROMPT | READ | START | SPECIAL]
+    assert [line[6:] for line in lines] == [[["source", 0]], [], [["target", 0]]]
+
+
+def test_a_tint_says_of_which_tokens_it_is():
+    tint = json.loads(tint_of(np.array([0.25, 0.75123], dtype=np.float32), 5, 4, causal=False))
+    assert tint == {"looking": 5, "first": 4, "causal": False, "weights": [0.25, 0.751]}

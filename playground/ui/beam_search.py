@@ -1,0 +1,86 @@
+"""What happens in the Beams tab: a hypothesis is selected, and greedy decoding is run beside the search."""
+
+import html
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+
+from playground.backends.protocol import Backend
+from playground.records import PlaygroundError
+from playground.ui.selection import Selection, place_in
+from playground.ui.session import Cancellations, Visit, in_turn
+from playground.ui.status import AT_ONCE, PRIVATE, says_errors
+from playground.ui.tabs.beams import BeamsTab
+from playground.ui.text_panel import TextPanel
+from playground.views.beam_tree import greedy_html
+
+
+class BeamSearch:
+    """Joins the tree and its list to the selection of the page."""
+
+    def __init__(
+        self, backend: Backend, visit: gr.State, panel: TextPanel, beams: BeamsTab, selection: Selection
+    ) -> None:
+        self.backend = backend
+        self.visit = visit
+        self.panel = panel
+        self.status = panel.status
+        self.beams = beams
+        self.selection = selection
+        self.cancellations = Cancellations()
+
+    def wire(self, page: gr.Blocks, shown: Any) -> None:
+        """Attach every handler; `shown` is the event after which a new text stands on the page."""
+        panel = self.panel
+        for chart in (self.beams.tree, self.beams.ranking):
+            chart.select(
+                self.on_node,
+                inputs_kwargs={"visit": self.visit},
+                outputs=self.selection.followers(),
+                **AT_ONCE,
+            )
+        shown.success(
+            self.on_greedy,
+            inputs_kwargs={"visit": self.visit},
+            outputs=[self.beams.greedy, self.status],
+            concurrency_limit=4,
+            concurrency_id="models",
+            **PRIVATE,
+        )
+        gr.on([panel.generate.click, panel.prompt.submit, panel.stop.click], self.on_stop, **AT_ONCE)
+        page.unload(self.on_stop)  # a closed tab leaves no run behind
+        page.fns[max(page.fns)].api_visibility = "private"  # unload() has no argument for it
+
+    @says_errors
+    @in_turn
+    def on_node(self, visit: Visit, event: gr.EventData) -> dict[Any, Any]:
+        """A hypothesis was selected; one on the winner's path is a token of the text, which is then selected too."""
+        session = visit.session
+        tree = session.beam_tree
+        if tree is None or not tree.nodes:
+            return {self.status: gr.skip()}
+        node = tree.nodes[place_in(event, 0, len(tree.nodes))]
+        if node.in_best:
+            return self.selection.follow(visit, replace(session, selected=session.n_prompt + node.step))
+        visit.session = session = replace(session, branch=node.id)
+        return {self.visit: visit} | dict(zip(self.beams.outputs(), self.beams.show_selection(session), strict=True))
+
+    def on_greedy(self, request: gr.Request, visit: Visit) -> dict[Any, Any]:
+        """Decode greedily what the search has just been made from; a text that came meanwhile is left alone."""
+        run = visit.session.run
+        if run is None or run.beam_tree is None or not run.beam_tree.nodes:
+            return {self.status: gr.skip()}
+        visitor = str(request.session_hash)
+        switch = self.cancellations.begin(visitor)
+        try:
+            found = greedy_html(self.backend.greedy_beside(run, switch))
+        except PlaygroundError as error:
+            found = f"<p>{html.escape(str(error))}</p>"
+        finally:
+            self.cancellations.end(visitor, switch)
+        return {self.beams.greedy: found} if visit.session.run is run else {self.status: gr.skip()}
+
+    def on_stop(self, request: gr.Request) -> None:
+        """End this visitor's run within one token."""
+        self.cancellations.cancel(str(request.session_hash))
