@@ -11,10 +11,17 @@ def main() -> None:
     silence_telemetry()  # before gradio and the Hub client are imported: they read their switches then
 
     from playground.backends.local import LocalBackend
+    from playground.models.memory import model_budget_bytes
     from playground.ui.launch import launch
     from playground.ui.page import build_page
 
-    backend = LocalBackend(settings.models, settings.device, settings.dtype)
+    backend = LocalBackend(
+        settings.models,
+        settings.device,
+        settings.dtype,
+        max_bytes=settings.memory_bytes or model_budget_bytes(),
+        allowance=settings.allowance,
+    )
     # The first visitor should not wait for the model, nor the page for it.
     threading.Thread(target=backend.spec, args=(settings.models[0],), daemon=True).start()
     launch(build_page(backend), host=settings.host, port=settings.port)

@@ -7,12 +7,13 @@ import argparse
 import os
 import re
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from playground.models import catalogue
-from playground.records import PlaygroundError
+from playground.records import Allowance, PlaygroundError
 
-DTYPES = ("auto", "float32", "bfloat16", "float16")
+DTYPES = ("auto", "float32", "bfloat16", "float16", "8bit", "4bit")
+_GIGABYTES = re.compile(r"\d{1,6}(\.\d{1,6})?", re.ASCII)
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
 # Each is read by the installed versions of gradio, gradio_client, huggingface_hub, hf_xet or transformers
@@ -36,6 +37,8 @@ class Settings:
     dtype: str = "auto"
     host: str = "127.0.0.1"
     port: int = 7860
+    memory_bytes: int | None = None  # for models; None: as much as the machine can spare
+    allowance: Allowance = field(default_factory=Allowance)
 
 
 def read_settings(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> Settings:
@@ -63,13 +66,30 @@ def read_settings(argv: Sequence[str] | None = None, environ: Mapping[str, str] 
     on_space = "0.0.0.0" if "SPACE_ID" in environ else "127.0.0.1"
     parser.add_argument("--host", type=_host, default=default("HOST", on_space), help="address to listen on")
     parser.add_argument("--port", type=_port, default=default("PORT", "7860"), help="port to listen on")
+    parser.add_argument(
+        "--memory", type=_memory, default=default("MEMORY", "auto"),
+        help="gigabytes for models together; where they need more, the one not used for longest goes (default: auto)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--bring", type=_bring, default=default("BRING", "auto"),
+        help="what visitors may choose beside --model: list (nothing), hub (any model on the Hub), "
+        "auto (hub where only this machine is listened to, else list)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--folder", type=_folder, default=default("FOLDER", "") or None,
+        help="visitors may choose models in folders below this one, too (default: in none)",
+    )  # fmt: skip
     given = parser.parse_args(argv)
+    is_own = given.host in ("127.0.0.1", "::1", "localhost") and "SPACE_ID" not in environ
+    may_bring = is_own if given.bring == "auto" else given.bring == "hub"
     return Settings(
         models=tuple(dict.fromkeys(given.model or _models_of(environ, parser))),
         device=given.device,
         dtype=given.dtype,
         host=given.host,
         port=given.port,
+        memory_bytes=None if given.memory == "auto" else int(float(given.memory) * 1e9),
+        allowance=Allowance(hub=may_bring, folder=given.folder),
     )
 
 
@@ -109,6 +129,13 @@ def _checked(wanted: str, is_good: Callable[[str], bool]) -> Callable[[str], str
 _device = _checked("auto, cpu, cuda, cuda:0, … or mps", lambda value: _DEVICE.fullmatch(value) is not None)
 _dtype = _checked(f"one of {', '.join(DTYPES)}", lambda value: value in DTYPES)
 _host = _checked("an address or a host name", lambda value: re.fullmatch(r"[\w.:-]+", value, re.ASCII) is not None)
+
+_bring = _checked("auto, list or hub", lambda value: value in ("auto", "list", "hub"))
+_folder = _checked("a folder on this machine", catalogue.is_folder)
+_memory = _checked(
+    "auto, or a number of gigabytes",
+    lambda value: value == "auto" or (_GIGABYTES.fullmatch(value) is not None and float(value) > 0),
+)
 
 
 def _port(value: str) -> int:

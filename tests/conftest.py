@@ -3,3 +3,5 @@
 from tests import typechecking
 
 typechecking.install()
+
+pytest_plugins = ["tests.hub_fixtures"]

@@ -6,6 +6,7 @@ interface; all but the text have defaults, and whatever comes is checked, since 
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from playground.records import (
 )
 
 STREAM_INTERVAL_S = 0.1
+LOAD_INTERVAL_S = 0.5
 MOST_WEIGHTS = 2_000_000  # in one answer: 16 MB of JSON
 KINDS: tuple[AttentionKind, ...] = ("self", "encoder", "decoder", "cross")
 
@@ -41,6 +43,7 @@ class Endpoints:
         add(self.attention, api_name="attention", concurrency_limit=4, concurrency_id="models")
         add(self.tokenize, api_name="tokenize")
         add(self.models, api_name="models")
+        add(self.load, api_name="load", concurrency_limit=4, concurrency_id="loads")
 
     def default_model(self, model: str | None) -> str:
         """Return the name that was asked for, or the first there is."""
@@ -159,6 +162,22 @@ class Endpoints:
         except PlaygroundError as error:
             raise self.error(str(error)) from None
         return {"tokens": [describe_token(token) for token in tokens]}
+
+    def load(self, model: str, token: str | None = None) -> Iterator[dict[str, Any]]:
+        """Load a model, one that you bring where the server allows it; `token` is for gated ones, and is not kept.
+
+        Streams {"model", "stage", "file", "n_files", "n_files_done", "bytes_done", "bytes_total", "bytes_per_s"}.
+        The last has "stage": "ready", and in "model" the name that the other endpoints take.
+        """
+        switch = threading.Event()
+        try:
+            wanted, given = str(model), None if token is None else str(token)
+            for progress in self.backend.open(wanted, given, switch, LOAD_INTERVAL_S):
+                yield asdict(progress)
+        except PlaygroundError as error:
+            raise self.error(str(error)) from None
+        finally:
+            switch.set()
 
     def models(self) -> dict[str, Any]:
         """Return {"models": names}, the default first."""

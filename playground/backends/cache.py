@@ -40,6 +40,12 @@ class AttentionCache:
                     self._computing.pop(key, None)
             return attention
 
+    def drop(self, belongs: Callable[[Hashable], bool]) -> None:
+        """Forget what is kept for the keys that `belongs` says yes to."""
+        with self._lock:
+            for key in [key for key in self._kept if belongs(key)]:
+                del self._kept[key]
+
     def _find(self, key: Hashable) -> Attention | None:
         if key in self._kept:
             self._kept.move_to_end(key)

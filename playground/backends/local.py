@@ -13,11 +13,17 @@ from playground.analysis.shuffle import compare_shuffled, in_order, map_shuffled
 from playground.analysis.text_difference import subtract_texts
 from playground.analysis.text_metrics import compare_runs
 from playground.attention.attention import Attention
+from playground.backends.brought import BroughtModels, Source
 from playground.backends.cache import DEFAULT_BYTES, AttentionCache
+from playground.backends.holding import holds_models
 from playground.decoding.run import DecodingRun
 from playground.language_model import LanguageModel, load
+from playground.models.loading import load as load_model
+from playground.models.memory import model_bytes
+from playground.models.monitor import LoadMonitor
 from playground.models.pool import ModelPool
 from playground.records import (
+    Allowance,
     AttentionKind,
     AttentionShape,
     AttentionSummary,
@@ -33,6 +39,7 @@ from playground.records import (
     HeadPatterns,
     HeadRows,
     LayerMaps,
+    LoadProgress,
     MapView,
     MaskedPrediction,
     ModelSpec,
@@ -53,22 +60,51 @@ from playground.records import (
 )
 
 
+@holds_models(except_for=("open",))
 class LocalBackend:
     """Implements Backend (protocol.py) over models that are loaded into this process when first asked for.
 
-    Safe to use from many threads; only the models in `names` can be had, the first is the default.
+    Safe to use from many threads; the models in `names` can be had, the first is the default, and those that visitors
+    `open` where `allowance` lets them. Together they take at most `max_bytes` of memory; where they would take more,
+    the one that was not used for longest goes.
     """
 
     def __init__(
-        self, names: Sequence[str], device: str = "auto", dtype: str = "auto", cache_bytes: int = DEFAULT_BYTES
+        self,
+        names: Sequence[str],
+        device: str = "auto",
+        dtype: str = "auto",
+        cache_bytes: int = DEFAULT_BYTES,
+        max_bytes: int | None = None,
+        allowance: Allowance | None = None,
     ) -> None:
         leave_a_core()
-        self._pool: ModelPool[LanguageModel] = ModelPool(names, lambda name: _load_fast(name, device, dtype))
         self._cache = AttentionCache(cache_bytes)
+        self._brought = BroughtModels(allowance or Allowance())
+        self._pool: ModelPool[LanguageModel] = ModelPool(
+            names,
+            lambda name, monitor: _load_fast(name, device, dtype, monitor, self._brought.source(name)),
+            max_bytes=max_bytes,
+            size_of=lambda lm: model_bytes(lm.loaded.model),
+            on_gone=lambda name, _: self._cache.drop(lambda key: isinstance(key, tuple) and key[0] == name),
+        )
 
     def models(self) -> tuple[str, ...]:
         """Return the names that can be chosen, the default first."""
         return self._pool.names
+
+    def allowance(self) -> Allowance:
+        """Return what visitors may bring beside the names that can be chosen."""
+        return self._brought.allowance
+
+    def open(self, model: str, token: str | None, cancel: threading.Event, interval_s: float) -> Iterator[LoadProgress]:
+        """Load a model, one that a visitor brings too, and yield how far it is every `interval_s` seconds.
+
+        The last says "ready" and has the name under which all other methods know the model. Setting `cancel`, or
+        closing the generator, ends the loading where nobody else waits for it.
+        """
+        name = model if model in self._pool.names else self._brought.bring(model, token, self._pool)
+        yield from self._pool.watch(name, cancel, interval_s=interval_s)
 
     def spec(self, model: str) -> ModelSpec:
         """Return what `model` is, loading it if need be."""
@@ -259,8 +295,13 @@ class LocalBackend:
         return self._cache.get((model, text), lambda: language_model.attention(text))
 
 
-def _load_fast(name: str, device: str, dtype: str) -> LanguageModel:
-    language_model = load(name, device, dtype)
+def _load_fast(name: str, device: str, dtype: str, monitor: LoadMonitor, source: Source | None = None) -> LanguageModel:
+    with monitor.active():
+        if source is None:
+            language_model = load(name, device, dtype)
+        else:
+            loaded = load_model(source.place, device, dtype, token=source.token, look_again=True)
+            language_model = LanguageModel(replace(loaded, spec=replace(loaded.spec, name=name)))
     language_model.speed_up()
     return language_model
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
 from playground.records import (
+    Allowance,
     AttentionKind,
     AttentionShape,
     AttentionSummary,
@@ -20,6 +21,7 @@ from playground.records import (
     HeadPatterns,
     HeadRows,
     LayerMaps,
+    LoadProgress,
     MapView,
     MaskedPrediction,
     ModelSpec,
@@ -50,6 +52,18 @@ class Backend(Protocol):
 
     def models(self) -> tuple[str, ...]:
         """Return the names that can be chosen, the default first."""
+        ...
+
+    def allowance(self) -> Allowance:
+        """Return what visitors may bring beside the names that can be chosen."""
+        ...
+
+    def open(self, model: str, token: str | None, cancel: threading.Event, interval_s: float) -> Iterator[LoadProgress]:
+        """Load a model, one that a visitor brings too, and yield how far it is every `interval_s` seconds.
+
+        The last says "ready" and has the name under which all other methods know the model; that of a gated model
+        is the visitor's own. Setting `cancel`, or closing the generator, ends the loading where nobody else waits.
+        """
         ...
 
     def spec(self, model: str) -> ModelSpec:

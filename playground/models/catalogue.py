@@ -1,11 +1,14 @@
 """Which models there are: the bundled ones, folders on this machine, and names on the Hub."""
 
+import json
 import re
+from functools import cache
 from pathlib import Path
 
-from playground.records import PlaygroundError
+from playground.records import Allowance, KnownModel, PlaygroundError
 
 BUNDLED_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "models"
+WELL_KNOWN_FILE = BUNDLED_FOLDER.parent / "catalogue.json"
 
 # "gpt2" or "organisation/name", as huggingface_hub allows them; no "..", no address.
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?", re.ASCII)
@@ -15,6 +18,39 @@ def bundled_names() -> tuple[str, ...]:
     """Return the names of the models that come with the project: "stories" first, then by name."""
     names = [config.parent.name for config in BUNDLED_FOLDER.glob("*/config.json")]
     return tuple(sorted(names, key=lambda name: (name != "stories", name)))
+
+
+@cache
+def well_known() -> tuple[KnownModel, ...]:
+    """Return well-known models on the Hub, with their kind, size and licence."""
+    return tuple(KnownModel(**entry) for entry in json.loads(WELL_KNOWN_FILE.read_text("utf-8")))
+
+
+def check_allowed(name: str, allowance: Allowance, offered: tuple[str, ...]) -> str:
+    """Return where a model that a visitor names is loaded from: a folder, or an id on the Hub.
+
+    Raises PlaygroundError where the server does not let visitors bring such a model, or there is no such name.
+    """
+    only = f"Here these models can be chosen: {', '.join(offered)}."
+    if not isinstance(name, str) or not (0 < len(name) <= 1000) or not (allowance.hub or allowance.folder):
+        raise PlaygroundError(only)
+    if _HUB_ID.fullmatch(name) and allowance.hub and not (name in bundled_names() or is_folder(name)):
+        return resolve(name)
+    if allowance.folder is None:
+        raise PlaygroundError(f"{only} A model on the Hub has a name such as gpt2 or organisation/name.")
+    if (place := _place_below(Path(allowance.folder).expanduser().resolve(), name)) is None:
+        raise PlaygroundError(f"There is no model {name[:80]!r} in the folder that models may be taken from.")
+    return str(place)
+
+
+def _place_below(root: Path, name: str) -> Path | None:
+    """Return the folder of a model below another one; None where there is none, or it is elsewhere."""
+    try:
+        place = (root / name).resolve()  # follows links: what one leads out of the folder to is not in it
+        is_below = place != root and place.is_relative_to(root) and (place / "config.json").is_file()
+    except (OSError, ValueError, RuntimeError):  # a name too long for a path; "\\0"; links in a circle
+        return None
+    return place if is_below else None
 
 
 def resolve(name: str) -> str:

@@ -1,35 +1,36 @@
 """Loading a transformers model, safely: safetensors only, and no code from elsewhere."""
 
-from dataclasses import dataclass
+import contextlib
+import gc
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-from transformers import (
-    AutoConfig,
-    AutoModelForCausalLM,
-    AutoModelForMaskedLM,
-    AutoModelForSeq2SeqLM,
-    AutoTokenizer,
-)
-from transformers.models.auto import modeling_auto
+from transformers import AutoConfig, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from playground.models import catalogue
+from playground.models.checks import check_complete, check_config
 from playground.models.codec import TokenCodec
+from playground.models.download import download, find_downloaded, is_open_here
+from playground.models.hub import HubModel, Token, check_token, look_up
+from playground.models.hub_errors import HubUnreachableError
+from playground.models.kinds import choose_auto_class, choose_kind, kind_of_class
+from playground.models.memory import free_memory_bytes
+from playground.models.monitor import LoadMonitor, current_monitor
+from playground.models.placement import DTYPES, Plan, bytes_needed, choose_device, plan_placement, say_too_large
 from playground.models.spec import read_spec
-from playground.records import ModelKind, ModelSpec, PlaygroundError
+from playground.models.weights import count_weights, weight_files
+from playground.records import ModelSpec, Placement, PlaygroundError
 
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+# Nothing that comes with a model is run, and transformers fetches nothing itself: the files are there
+_SAFELY: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
 
-# On a CPU smaller models are bound by arithmetic, larger ones by reading their weights for every token.
-SMALL_PARAMETERS = 50_000_000
-
-_AUTO_CLASSES: dict[ModelKind, Any] = {
-    "decoder": AutoModelForCausalLM,
-    "encoder": AutoModelForMaskedLM,
-    "encoder-decoder": AutoModelForSeq2SeqLM,
-}
+__all__ = ["DTYPES", "LoadedModel", "load", "wrap"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,134 +41,120 @@ class LoadedModel:
     tokenizer: Any
     codec: TokenCodec
     spec: ModelSpec
+    placement: Placement | None = None  # None where it was in memory already
 
 
-def load(name: str, device: str = "auto", dtype: str = "auto") -> LoadedModel:
+def load(
+    name: str, device: str = "auto", dtype: str = "auto", *, token: Token = None, look_again: bool = False
+) -> LoadedModel:
     """Load a bundled name, a folder, or a Hub id; weights as safetensors only, never any code.
 
-    Raises PlaygroundError, which says what to do, where that does not work out.
+    token: for gated models; None is the one that is saved on this machine, False is none. look_again: ask the Hub
+    whether this token may have the model even if it was downloaded before. Raises PlaygroundError, which says what
+    to do, where that does not work out.
     """
-    source = catalogue.resolve(name)
-    place = choose_device(device)
-    transformers_logging.disable_progress_bar()
+    monitor, token = current_monitor(name), check_token(token)
+    bytes_needed(device, dtype, 1)  # raises for bad names, before anything is downloaded
+    folder = _find_folder(name, device, dtype, token, monitor, look_again=look_again)
     try:
-        config = AutoConfig.from_pretrained(source, trust_remote_code=False)
+        config = AutoConfig.from_pretrained(folder, **_SAFELY)
+        config._attn_implementation = None  # a configuration could name a kernel that is to be fetched: code
         kind = choose_kind(config, name)
-        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
-        model = choose_auto_class(config, kind).from_pretrained(
-            source, config=config, use_safetensors=True, trust_remote_code=False, dtype="auto"
-        )
+        auto_class = choose_auto_class(config, kind)
+        weights = count_weights(weight_files(folder, name), name)
+        check_config(config, auto_class, weights.n_parameters, name)
+        monitor.reserve(bytes_needed(device, dtype, weights.n_parameters))
+        gc.collect()  # what has left the pool may still be in a cycle, and its memory is wanted now
+        plan = plan_placement(name, device, dtype, weights.n_parameters)
+        tokenizer = AutoTokenizer.from_pretrained(folder, **_SAFELY)
+        reading = replace(monitor.progress, stage="reading", file="", bytes_done=0, bytes_total=weights.n_bytes)
+        monitor.report(reading)
+        model = _read_model(name, folder, config, auto_class, plan, monitor)
     except PlaygroundError:
         raise
-    except Exception as error:  # transformers, huggingface_hub and safetensors raise dozens of types here
+    except Exception as error:  # transformers and safetensors raise dozens of types here
         raise PlaygroundError(_explain(name, error)) from error
-    n_parameters = sum(parameter.numel() for parameter in model.parameters())
-    model = model.to(device=place, dtype=choose_dtype(dtype, place, n_parameters)).eval()
-    return LoadedModel(model, tokenizer, TokenCodec(tokenizer), read_spec(model, name, kind))
+    return LoadedModel(model, tokenizer, TokenCodec(tokenizer), read_spec(model, name, kind), plan.placement)
 
 
 def wrap(model: Any, tokenizer: Any, name: str | None = None) -> LoadedModel:
     """Take a transformers model that is already in memory, as it is: device, dtype and weights stay."""
     name = name or Path(model.name_or_path or type(model).__name__).name
-    kind = _kind_of_class(type(model).__name__, model.config) or choose_kind(model.config, name)
+    kind = kind_of_class(type(model).__name__, model.config) or choose_kind(model.config, name)
     return LoadedModel(model.eval(), tokenizer, TokenCodec(tokenizer), read_spec(model, name, kind))
 
 
-def choose_kind(config: Any, name: str) -> ModelKind:
-    """Return what a model of this configuration is: by the class that it was saved as, else by its family.
-
-    Raises PlaygroundError where transformers has no language model of this family.
-    """
-    for architecture in config.architectures or ():
-        if (kind := _kind_of_class(architecture, config)) is not None:
-            return kind
-    family = config.model_type
-    if config.is_encoder_decoder and family in modeling_auto.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES:
-        return "encoder-decoder"
-    if family in modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES and not getattr(config, "is_decoder", False):
-        return "encoder"
-    if family in modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
-        return "decoder"
-    if family in modeling_auto.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES:  # listens and writes; reads text alone too
-        return "decoder"
-    raise PlaygroundError(f"{name} is of the family {family!r}, which transformers has no language model for.")
-
-
-def choose_auto_class(config: Any, kind: ModelKind) -> Any:
-    """Return the class of transformers that loads such a model."""
-    if kind == "decoder" and config.model_type not in modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
-        return AutoModelForSeq2SeqLM  # where transformers lists those that listen and write, though they have one side
-    return _AUTO_CLASSES[kind]
-
-
-def choose_device(device: str) -> torch.device:
-    """Return the device; "auto" is CUDA, then Apple's MPS, then the CPU. Raises PlaygroundError."""
-    if device == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+def _find_folder(name: str, device: str, dtype: str, token: Token, monitor: LoadMonitor, *, look_again: bool) -> Path:
+    """Return the folder of a model, after downloading it if need be and if there is room for it."""
+    source = catalogue.resolve(name)
+    if Path(source).is_dir():
+        return Path(source)
+    folder = find_downloaded(source)
+    if folder is not None and not look_again:
+        return folder
+    monitor.report(replace(monitor.progress, stage="looking"))
     try:
-        place = torch.device(device)
-        torch.empty(0, device=place)
-    except (RuntimeError, AssertionError, TypeError) as error:  # torch's CPU build asserts that CUDA is not there
-        raise PlaygroundError(f"The device {str(device)[:40]!r} is not here; try auto or cpu.") from error
-    return place
+        found = look_up(source, token)
+    except HubUnreachableError:
+        if folder is not None and is_open_here(source):
+            return folder
+        raise
+    _check_memory(found, device, dtype, monitor.max_bytes)
+    return download(found, token, monitor)
 
 
-def choose_dtype(dtype: str, device: torch.device, n_parameters: int) -> torch.dtype:
-    """Return the dtype; "auto" is what is fastest on the device without losing accuracy that shows.
-
-    bfloat16 on CUDA where it can, and on a CPU that computes in it for models whose decoding is bound by memory
-    (measured: GPT-2 small 60 tokens/s against 33); else float32. Raises PlaygroundError for an unknown name.
-    """
-    if dtype in DTYPES:
-        return DTYPES[dtype]
-    if dtype != "auto":
-        raise PlaygroundError(f"dtype must be auto, {', '.join(DTYPES)}, not {str(dtype)[:40]!r}.")
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    if device.type == "cpu" and n_parameters >= SMALL_PARAMETERS and _cpu_computes_bfloat16():
-        return torch.bfloat16
-    return torch.float32
+def _check_memory(model: HubModel, device: str, dtype: str, max_bytes: int | None) -> None:
+    """Raise PlaygroundError, with the numbers, where a model that is to be downloaded would not fit."""
+    # Where the Hub has not counted them: no fewer than there would be in 32 bits each
+    n_parameters = model.n_parameters or model.n_weight_bytes // 4
+    n_bytes = bytes_needed(device, dtype, n_parameters)
+    most = free_memory_bytes(choose_device(device)) if max_bytes is None else max_bytes
+    if n_bytes > most and choose_device(device).type != "cuda":  # beyond a GPU's memory it is spread
+        raise PlaygroundError(say_too_large(model.id, n_bytes, most))
 
 
-def _cpu_computes_bfloat16() -> bool:
-    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+def _read_model(name: str, folder: Path, config: Any, auto_class: Any, plan: Plan, monitor: LoadMonitor) -> Any:
+    """Read the weights into a model in evaluation mode, in the dtype and on the device of the plan."""
+    transformers_logging.disable_progress_bar()
+    transformers_logging.set_tqdm_hook(_count_weights_read)  # transformers' own count goes to the monitor
+    arguments, removal = dict(plan.arguments), contextlib.ExitStack()
+    if plan.is_spread:
+        # Weights that fit neither GPU nor memory lie there for as long as the model does
+        arguments["offload_folder"] = tempfile.mkdtemp(prefix="playground-offload-")
+        removal.callback(shutil.rmtree, arguments["offload_folder"], ignore_errors=True)
+    with removal, monitor.active():
+        model, found = auto_class.from_pretrained(
+            folder, config=config, use_safetensors=True, output_loading_info=True, **_SAFELY, **arguments
+        )
+        check_complete(set(found["missing_keys"]), name)
+        weakref.finalize(model, removal.pop_all().close)
+    return model.eval()
 
 
-def _kind_of_class(class_name: str, config: Any) -> ModelKind | None:
-    """Return the kind of a transformers class; of those in several lists, the more particular one."""
-    if class_name in modeling_auto.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES.values() and config.is_encoder_decoder:
-        return "encoder-decoder"
-    causal = class_name in modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values()
-    masked = class_name in modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES.values()
-    if masked and not getattr(config, "is_decoder", False) and not config.is_encoder_decoder:
-        return "encoder"
-    is_heard = class_name in modeling_auto.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES.values()
-    return "decoder" if causal or (is_heard and not config.is_encoder_decoder) else None
+def _count_weights_read(factory: Callable[..., Any], given: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    if options.get("desc") == "Loading weights" and given:
+        return _counted(given[0], current_monitor(""))
+    return factory(*given, **options)
+
+
+def _counted(weights: Iterable[Any], monitor: LoadMonitor) -> Iterator[Any]:
+    listed = list(weights)
+    for number, weight in enumerate(listed):
+        done = monitor.progress.bytes_total * number // len(listed)
+        monitor.report(replace(monitor.progress, bytes_done=done))
+        yield weight
 
 
 def _explain(name: str, error: BaseException) -> str:
     """Say what went wrong with a loading and what to do next."""
-    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
-
     causes: list[BaseException] = []
     cause: BaseException | None = error
     while cause is not None and cause not in causes:
         causes.append(cause)
         cause = cause.__cause__ or cause.__context__
     text = " ".join(str(cause) for cause in causes)
-    if any(isinstance(cause, GatedRepoError) for cause in causes) or "gated repo" in text:
-        return f"{name} is gated: accept its terms on huggingface.co, log in with `hf auth login`, then try again."
-    if any(isinstance(cause, RepositoryNotFoundError) for cause in causes) or "is not a valid model identifier" in text:
-        return f"There is no model {name!r} on the Hub, or it is private. Bundled: {catalogue.known_names()}."
-    if "couldn't connect" in text or "offline mode" in text or "Name or service not known" in text:
-        return (
-            f"{name} is not on this machine, and the Hugging Face Hub cannot be reached. "
-            f"Bundled models need no internet: {catalogue.known_names()}."
-        )
-    if "safetensors" in text and ("no file named" in text or "does not appear to have" in text):
-        return f"{name} has no weights as safetensors, the only format that is loaded (others can run code)."
     if "trust_remote_code" in text:
         return f"{name} needs code of its own, which is never run here. Take a model that transformers knows."
+    if any(isinstance(cause, MemoryError) for cause in causes) or "out of memory" in text.lower():
+        return f"There is not enough memory for {name}. Take a smaller one."
     return f"{name} could not be loaded: {' '.join(str(error).split())[:300]}"

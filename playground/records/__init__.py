@@ -17,6 +17,8 @@ from playground.records.generation import (
     Step,
 )
 from playground.records.greedy_comparison import GreedyComparison
+from playground.records.known_model import Allowance, KnownModel
+from playground.records.loading import LoadProgress, LoadStage
 from playground.records.maps import (
     AttentionKind,
     AttentionShape,
@@ -34,13 +36,14 @@ from playground.records.patterns import HeadPatterns, PatternName, PatternScore,
 from playground.records.positions import PositionalSignal, PositionKind, RotaryAngles, ShuffleComparison, ShuffledMap
 from playground.records.query_key import QueryKeyRow
 from playground.records.settings import EarlyStopping, GenerationSettings, Strategy, contradictions, remarks
-from playground.records.spec import ModelKind, ModelSpec
+from playground.records.spec import ModelKind, ModelSpec, Placement
 from playground.records.text_difference import TextDifference
 from playground.records.texts import ReadText, TextIds
 from playground.records.tokens import Token, TokenScore
 from playground.records.words import Word, WordMap
 
 __all__ = [
+    "Allowance",
     "AttentionKind",
     "AttentionShape",
     "AttentionSummary",
@@ -66,7 +69,10 @@ __all__ = [
     "HeadPatterns",
     "HeadRows",
     "HeadsShown",
+    "KnownModel",
     "LayerMaps",
+    "LoadProgress",
+    "LoadStage",
     "MapValues",
     "MapView",
     "MaskedPrediction",
@@ -76,6 +82,7 @@ __all__ = [
     "NormMap",
     "PatternName",
     "PatternScore",
+    "Placement",
     "PlaygroundError",
     "PositionKind",
     "PositionalSignal",

@@ -26,3 +26,13 @@ class ModelSpec:
     n_parameters: int
     dtype: str
     device: str
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a model was loaded, in which numbers, and why."""
+
+    device: str
+    dtype: str
+    why_device: str
+    why_dtype: str

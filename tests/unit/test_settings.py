@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from playground.models import catalogue
+from playground.records import Allowance
 from playground.settings import Settings, read_settings, silence_telemetry
 
 
@@ -18,7 +19,8 @@ def bundled(tmp_path, monkeypatch):
 
 
 def test_defaults():
-    assert read_settings([], {}) == Settings(("stories", "fill-in"), "auto", "auto", "127.0.0.1", 7860)
+    expected = Settings(("stories", "fill-in"), "auto", "auto", "127.0.0.1", 7860, allowance=Allowance(hub=True))
+    assert read_settings([], {}) == expected
 
 
 def test_arguments():
@@ -48,9 +50,34 @@ def test_the_environment_gives_what_the_arguments_do_not():
         "PLAYGROUND_HOST": "::1",
         "PLAYGROUND_PORT": "1234",
     }
-    assert read_settings([], environ) == Settings(("fill-in", "gpt2"), "cuda", "float16", "::1", 1234)
+    assert read_settings([], environ) == Settings(
+        ("fill-in", "gpt2"), "cuda", "float16", "::1", 1234, allowance=Allowance(hub=True)
+    )
     given = read_settings(["--model", "stories", "--port", "99"], environ)
     assert (given.models, given.port, given.device) == (("stories",), 99, "cuda")
+
+
+@pytest.mark.parametrize(
+    ("argv", "environ", "hub"),
+    [
+        ([], {}, True),
+        (["--host", "0.0.0.0"], {}, False),  # who listens to others offers a list
+        ([], {"SPACE_ID": "someone/playground"}, False),
+        (["--host", "127.0.0.1"], {"SPACE_ID": "someone/playground"}, False),
+        (["--bring", "list"], {}, False),
+        (["--bring", "hub", "--host", "0.0.0.0"], {}, True),
+        ([], {"PLAYGROUND_BRING": "hub", "SPACE_ID": "x"}, True),
+    ],
+)
+def test_what_visitors_may_bring(argv, environ, hub):
+    assert read_settings(argv, environ).allowance == Allowance(hub=hub)
+
+
+def test_memory_and_folder(tmp_path):
+    environ = {"PLAYGROUND_MEMORY": "1.5", "PLAYGROUND_FOLDER": str(tmp_path)}
+    settings = read_settings([], environ)
+    assert (settings.memory_bytes, settings.allowance.folder) == (1_500_000_000, str(tmp_path))
+    assert read_settings(["--memory", "auto"], environ).memory_bytes is None
 
 
 def test_a_space_is_reached_from_outside():
@@ -68,6 +95,11 @@ def test_a_space_is_reached_from_outside():
         (["--host", "a b"], {}, "--host"),
         (["--model", "../x y"], {}, "--model: There is no model '../x y'. Take one of: stories, fill-in"),
         ([], {"PLAYGROUND_MODEL": "stories,https://x"}, "PLAYGROUND_MODEL: There is no model 'https://x'"),
+        (["--bring", "all"], {}, "--bring: must be auto, list or hub, not 'all'"),
+        (["--memory", "0"], {}, "--memory: must be auto, or a number of gigabytes"),
+        ([], {"PLAYGROUND_MEMORY": "-3"}, "--memory"),
+        (["--memory", "1e9"], {}, "--memory"),
+        (["--folder", "/no/such/folder"], {}, "--folder: must be a folder on this machine"),
         (["--color"], {}, "unrecognized arguments: --color"),
     ],
 )

@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from playground.attention.layers import pooled
 from playground.attention.patterns import score_patterns
 
 
@@ -27,6 +28,9 @@ class Given:
 
     def weights(self, layer, heads=slice(None), queries=slice(None)):
         return self.given[layer][heads, queries]
+
+    def maxima(self, layer, block):
+        return pooled(self.weights(layer), block)
 
 
 def scores_of(patterns, layer=0, head=0):

@@ -3,7 +3,7 @@
 import pytest
 
 from playground.models import catalogue
-from playground.records import PlaygroundError
+from playground.records import Allowance, PlaygroundError
 
 
 @pytest.fixture
@@ -62,3 +62,49 @@ def test_names_that_may_be_on_the_hub(bundled, name):
 def test_names_that_are_none(bundled, name):
     with pytest.raises(PlaygroundError, match="stories, fill-in, translator"):
         catalogue.resolve(name)
+
+
+def test_well_known_models():
+    known = catalogue.well_known()
+    families = ("gpt2", "distilgpt2", "smollm2", "qwen", "llama", "gemma", "pythia", "opt", "bert-base", "distilbert")
+    families += ("roberta", "modernbert", "t5", "bart", "opus-mt")
+    for family in families:
+        assert any(family in model.name.lower() for model in known), family
+    assert len({model.name for model in known}) == len(known)
+    for model in known:
+        assert catalogue.resolve(model.name) == model.name
+        assert 10**7 < model.parameters < 10**10
+        assert model.licence
+    assert {model.kind for model in known} == {"decoder", "encoder", "encoder-decoder"}
+    assert any(model.gated for model in known)
+
+
+def test_a_server_that_offers_a_list_lets_nothing_be_brought(bundled):
+    for name in ("gpt2", "openai-community/gpt2", str(bundled / "stories"), "stories", "../stories", "", "x" * 5000):
+        with pytest.raises(PlaygroundError, match="Here these models can be chosen: a, b"):
+            catalogue.check_allowed(name, Allowance(), ("a", "b"))
+
+
+def test_any_model_on_the_hub(bundled, monkeypatch):
+    monkeypatch.chdir(bundled)  # where a name of the Hub may be the name of a folder, too
+    allowance = Allowance(hub=True)
+    assert catalogue.check_allowed("openai-community/gpt2", allowance, ("a",)) == "openai-community/gpt2"
+    for name in ("notes", "stories", str(bundled / "stories"), "../x", "https://x/y", "a/b/c", "a/..", "a b", ".", "~"):
+        with pytest.raises(PlaygroundError, match="Here these models can be chosen"):
+            catalogue.check_allowed(name, allowance, ("a",))
+
+
+def test_folders_below_the_one_that_was_allowed(bundled, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "config.json").write_text("{}")
+    (bundled / "link").symlink_to(elsewhere)
+    (bundled / "circle").symlink_to(bundled / "circle")
+    allowance = Allowance(folder=str(bundled))
+    for name in ("stories", "./stories", str(bundled / "stories"), "fill-in/../stories"):
+        assert catalogue.check_allowed(name, allowance, ()) == str(bundled / "stories")
+    refused = ["notes", "link", "circle", ".", "", "..", "../..", str(elsewhere), "/etc", "~", "a\0b", "x" * 900]
+    for name in refused:
+        with pytest.raises(PlaygroundError, match=r"in the folder that models may be taken from|can be chosen"):
+            catalogue.check_allowed(name, allowance, ())
+    with pytest.raises(PlaygroundError, match="in the folder that models may be taken from"):
+        catalogue.check_allowed("org/model", allowance, ())

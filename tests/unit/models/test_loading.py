@@ -8,7 +8,7 @@ import torch
 import transformers
 
 import playground
-from playground.models import loading
+from playground.models import kinds, loading, placement
 from playground.records import PlaygroundError
 from tests.models import checkpoints
 
@@ -64,9 +64,9 @@ def test_shared_weights_count_once():
 def test_dtype(folder):
     assert playground.load(str(folder), device="cpu", dtype="bfloat16").loaded.model.dtype == torch.bfloat16
     cpu = torch.device("cpu")
-    assert loading.choose_dtype("auto", cpu, 1_000_000) == torch.float32
-    large = loading.choose_dtype("auto", cpu, 10**9)
-    assert (large == torch.bfloat16) == loading._cpu_computes_bfloat16()
+    assert placement.choose_dtype("auto", cpu, 1_000_000) == torch.float32
+    large = placement.choose_dtype("auto", cpu, 10**9)
+    assert (large == torch.bfloat16) == placement.cpu_computes_bfloat16()
 
 
 @pytest.mark.parametrize(("option", "value"), [("device", "tpu"), ("device", "cuda:99"), ("dtype", "int8")])
@@ -118,8 +118,8 @@ def test_a_family_without_a_language_model(copied):
 )
 def test_kinds_and_the_classes_that_load_them(family, kind, name):
     config = transformers.CONFIG_MAPPING[family]()
-    assert loading.choose_kind(config, family) == kind
-    assert loading.choose_auto_class(config, kind).__name__ == name
+    assert kinds.choose_kind(config, family) == kind
+    assert kinds.choose_auto_class(config, kind).__name__ == name
 
 
 def test_what_is_neither_here_nor_reachable(monkeypatch):
