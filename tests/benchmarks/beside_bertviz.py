@@ -39,9 +39,7 @@ def build_model(folder: str) -> None:
     """Save a model and its tokenizer, as transformers would load them."""
     torch.manual_seed(7)
     tokenizer = byte_level_tokenizer()
-    GPT2LMHeadModel(
-        GPT2Config(vocab_size=len(tokenizer), bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id)
-    ).save_pretrained(folder)
+    GPT2LMHeadModel(GPT2Config(vocab_size=len(tokenizer), bos_token_id=0, eos_token_id=0)).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
 
@@ -117,9 +115,9 @@ def measure_page(browser: Browser, folder: str, backend: LocalBackend, n_tokens:
             overviews.append(1000 * (chart_drawn_at(page, "heads-overview") - ended[-1]))
             browser_page.wait_for_chart(page, "head-map")
             maps.append(browser_page.open_head(page, 1 + at))
-    ids = tuple(token.id for token in backend.tokenize(folder, text_of(backend, folder, n_tokens, N_TEXTS)))
-    overview = draw_heads_overview(backend.attention_summary(folder, ids)).to_json()
-    head_map = draw_head_map(backend.head_map(folder, ids, 0, 0), compact=True).to_json()
+    text = backend.read(folder, text_of(backend, folder, n_tokens, N_TEXTS)).ids
+    overview = str(draw_heads_overview(backend.attention_summary(folder, text)).to_json())
+    head_map = str(draw_head_map(backend.head_map(folder, text, 0, 0), compact=True).to_json())
     what = f"{MODEL}, {n_tokens:,} tokens"
     return [
         Measurement(f"{what}: overview, forward pass ended until it is on the screen", "ms", tuple(overviews[1:])),

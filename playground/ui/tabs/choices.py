@@ -71,7 +71,7 @@ class ChoicesTab:
         step, settings = session.step, session.settings
         if step is None or settings is None:
             return ""
-        prompt_ids = session.ids[: session.n_prompt]
+        prompt_ids = session.ids[: session.n_source if session.n_target else session.n_prompt]
         written = tuple(one.chosen.id for one in session.steps[: step.index])
         distribution = backend.next_token(session.model, prompt_ids, written, settings)
         return funnel_json(distribution, step, settings)

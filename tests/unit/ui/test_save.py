@@ -2,7 +2,7 @@
 
 import pytest
 
-from playground.records import PlaygroundError
+from playground.records import AttentionShape, PlaygroundError
 from playground.ui.head_views.bertviz import shown_layers
 from playground.ui.head_views.save import read_heads
 from playground.ui.session import Session
@@ -27,9 +27,11 @@ def test_no_heads_and_too_many_are_refused():
 
 @pytest.mark.parametrize(("layers", "shown"), [(None, (0, 2)), ((3, 1), (1, 3)), ((-5, 99), (0, 5))])
 def test_the_model_view_has_the_layers_chosen_or_those_that_fit(layers, shown):
-    session = Session("stories", ids=(1,) * 60, layers=tuple(range(6)), bertviz_layers=layers)
+    shapes = (AttentionShape("self", tuple(range(6)), 8),)
+    session = Session("stories", ids=(1,) * 60, shapes=shapes, bertviz_layers=layers)
     assert shown_layers(session, 8) == shown
 
 
 def test_a_text_that_is_too_long_for_one_layer_still_names_one():
-    assert shown_layers(Session("stories", ids=(1,) * 500, layers=(0, 1)), 8) == (0, 0)
+    session = Session("stories", ids=(1,) * 500, shapes=(AttentionShape("self", (0, 1), 8),))
+    assert shown_layers(session, 8) == (0, 0)

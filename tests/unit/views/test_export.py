@@ -79,7 +79,7 @@ def test_layers_of_a_hybrid_have_their_own_numbers():
     assert export_csv(shown, "jamba").name == "jamba-layer-12-head-3-difference.csv"
     assert np.load(io.BytesIO(export_npz(shown, "jamba").content))["layer"] == 12
     assert "layer 12, head 3 minus" in export_html([shown], "jamba").content.decode()
-    code = export_python(shown, "jamba", [1]).content.decode()
+    code = export_python(shown, "jamba", TextIds((1,))).content.decode()
     assert "head_map(1, 3" in code
     assert "# layer 12 of the model" in code
 
