@@ -16,6 +16,7 @@ from playground.decoding.plan import check_context
 from playground.decoding.traced import speed_up
 from playground.models import loading
 from playground.models.loading import LoadedModel
+from playground.models.vocabulary import unknown_words
 from playground.records import (
     GenerationRecord,
     GenerationSettings,
@@ -66,6 +67,10 @@ class LanguageModel:
     def tokenize(self, text: str) -> tuple[Token, ...]:
         """Return the tokens of `text` as `generate` would see them; their texts joined are `text`."""
         return self.loaded.codec.encode(text)
+
+    def unknown_words(self, text: str) -> tuple[str, ...]:
+        """Return the words of `text` that the model never read, each once: what it makes of them means nothing."""
+        return unknown_words(self.loaded, text)
 
     def attention(
         self,
