@@ -23,7 +23,7 @@ from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, MarianMTModel, Pr
 from words import features
 
 SHIPPED = ("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "*.safetensors*")
-N_HELD_OUT, N_ALIGNED, N_MISTAKES = 2000, 300, 20
+N_HELD_OUT, N_ALIGNED, N_MISTAKES = 1000, 200, 20
 EXAMPLES = (
     ("adjectives behind the noun", "the small red car"),
     ("whose it is", "Paul's white horses"),
@@ -164,12 +164,12 @@ def main() -> None:
             "SEEN": round(recipe["steps"] * recipe["batch"] / 1000),
             "MUON_RATE": f"{recipe['muon_learning_rate']:g}",
             "ADAM_RATE": f"{recipe['adam_learning_rate']:g}",
-            "WARMUP": recipe["warmup_steps"],
-            "DECAY": f"{100 * recipe['decay_part']:.0f}",
             "SEED": recipe["seed"],
             "MINUTES": round(log["seconds"] / 60),
             "UNKNOWN": f"{100 * recipe['unknown_chance']:.0f}",
-            "LONGEST": log["longest"],
+            "LONGEST": int(
+                np.percentile([len(ids) for ids in tokenizer([told for _, told in pairs])["input_ids"]], 99)
+            ),
             "HOLD_OUT_EVERY": HOLD_OUT_EVERY,
             "N_HELD_OUT": f"{N_HELD_OUT:,}",
             "SCORES": scores_of(sentences, right),

@@ -69,10 +69,12 @@ def _french_forms() -> Iterable[str]:
         tenses = ("present", "future", "imperfect") if verb.imperfect else ("present", "future")
         yield from (french.conjugate(verb, number, tense) for number in range(6) for tense in tenses)
         yield from (verb.french, verb.participle)
+        # The participle agrees with a subject, with a pronoun before it, or what is counted: combien de pommes
+        is_counted = verb.objects & {"thing", "food", "text"} and not (verb.link or verb.is_gift or verb.imperfect)
         if verb.with_be or "person" in verb.objects:
-            yield from (
-                french.inflect(verb.participle, feminine=f, plural=p) for f in (False, True) for p in (False, True)
-            )
+            yield from (french.inflect(verb.participle, feminine=feminine, plural=False) for feminine in (False, True))
+        if verb.with_be or "person" in verb.objects or is_counted:
+            yield from (french.inflect(verb.participle, feminine=feminine, plural=True) for feminine in (False, True))
     for verb in THOUGHTS:
         yield from verb.present
 
