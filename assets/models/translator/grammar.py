@@ -27,23 +27,30 @@ from hold_out import is_held_out
 from lexicon import BE, HAVE, NUMBERS, THOUGHTS, TRANSITIVE, Adjective, Noun, Person
 from structure import Clause, Name, NounPhrase, Predicate, Sentence, parts, substitute
 
+LONGEST = 14  # words of a sentence, in the language in which it is longer
 UNKNOWN = "<unk>"
 UNKNOWN_NOUN = Noun(UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, feminine=False, aspirated=False, kinds=frozenset())
 UNKNOWN_ADJECTIVE = Adjective(UNKNOWN, (UNKNOWN,) * 4, UNKNOWN, is_before=False, kinds=frozenset())
 
 
 def pair(sentence: Sentence) -> tuple[str, str]:
-    """Return the sentence in English and in French."""
-    return english.say(sentence), french.say(sentence)
+    """Return the sentence in English and in French; French has a capital where English has one, be it that of "I"."""
+    said = english.say(sentence)
+    return said, french.say(replace(sentence, capital=said[0].isupper()))
 
 
 def draw(rng: random.Random) -> Sentence:
-    """Return a sentence drawn by chance, in which no noun comes twice."""
+    """Return a sentence drawn by chance, of at most LONGEST words, in which no noun comes twice."""
     while True:
         sentence = _draw_any(rng)
         nouns = [part for part in parts(sentence) if isinstance(part, Noun)]
-        if len(nouns) == len(set(nouns)):
+        if len(nouns) == len(set(nouns)) and max(map(count_words, pair(sentence))) <= LONGEST:
             return sentence
+
+
+def count_words(text: str) -> int:
+    """Return how many words a text has; l' is one, a full stop is none, but a question mark in French is."""
+    return len(text.replace("'", " ").split())
 
 
 def draw_of(rng: random.Random, *, held_out: bool) -> Sentence:

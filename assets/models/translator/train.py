@@ -37,14 +37,14 @@ class Recipe:
     width: int = 160
     inner_width: int = 480
     context: int = 128
-    steps: int = 860
+    steps: int = 1090
     batch: int = 128  # sentences a step
     pool: int = 12  # batches that are drawn together and sorted by length
     muon_learning_rate: float = 3e-3
     adam_learning_rate: float = 1.5e-3
     weight_decay: float = 0.05
     warmup_steps: int = 60
-    decay_part: float = 0.9  # the last part of the steps, in which the learning rate falls to nothing
+    decay_part: float = 0.43  # the last part of the steps, in which the learning rate falls to nothing
     unknown_chance: float = 0.03  # sentences in which one word is <unk>, on both sides
 
 
