@@ -19,6 +19,7 @@ from playground.decoding.traced import speed_up
 from playground.models import loading
 from playground.models.loading import LoadedModel
 from playground.models.reading import read_ids, read_text, start_tokens, tokens_of
+from playground.models.vocabulary import unknown_words
 from playground.records import (
     GenerationRecord,
     GenerationSettings,
@@ -81,6 +82,10 @@ class LanguageModel:
         cut: leave out at the end what is beyond the context. Raises PlaygroundError where one cannot be read.
         """
         return read_text(self.loaded, text, second, cut=cut)
+
+    def unknown_words(self, text: str) -> tuple[str, ...]:
+        """Return the words of `text` that the model never read, each once: what it makes of them means nothing."""
+        return unknown_words(self.loaded, text)
 
     def attention(
         self,
