@@ -114,6 +114,10 @@ class LocalBackend:
         """Return the tokens of `text`, as `generate` would see them."""
         return self._pool.get(model).tokenize(text)
 
+    def unknown_words(self, model: str, text: str) -> tuple[str, ...]:
+        """Return the words of `text` that the model never read, each once."""
+        return self._pool.get(model).unknown_words(text)
+
     def read(self, model: str, text: str, second: str = "", *, cut: bool = False) -> ReadText:
         """Return the tokens of `text` and of a second one: an encoder-decoder's target, an encoder's second sentence.
 

@@ -74,6 +74,10 @@ class Backend(Protocol):
         """Return the tokens of `text`, as `generate` would see them."""
         ...
 
+    def unknown_words(self, model: str, text: str) -> tuple[str, ...]:
+        """Return the words of `text` that the model never read, each once."""
+        ...
+
     def read(self, model: str, text: str, second: str = "", *, cut: bool = False) -> ReadText:
         """Return the tokens of `text` and of a second one: an encoder-decoder's target, an encoder's second sentence.
 

@@ -1,5 +1,7 @@
 """What a model of each kind can do with what was typed, and how much room there is for it."""
 
+from collections.abc import Sequence
+
 from playground.records import ModelKind, ModelSpec, PlaygroundError, ReadText
 from playground.ui.status import status_line
 from playground.ui.text_panel import ANALYSE
@@ -26,6 +28,15 @@ def room_line(spec: ModelSpec, n_prompt: int, n_new: int) -> str:
     if spec.kind == "encoder-decoder":
         return two_texts_line(n_prompt, n_new, spec.context_length)
     return one_text_line(n_prompt, n_new, spec.context_length)
+
+
+def unknown_line(words: Sequence[str], most: int = 6) -> str:
+    """Return the warning that a model never read some words, empty where it knows all."""
+    if not words:
+        return ""
+    named = ", ".join(f"“{word[:24]}”" for word in words[:most]) + (" and more" if len(words) > most else "")
+    means = "is no word that it knows" if len(words) == 1 else "are no words that it knows"
+    return status_line(f"{named} {means}: what it makes of this text means little. Use other words.", "busy")
 
 
 def analysis_line(read: ReadText, spec: ModelSpec) -> str:

@@ -11,7 +11,7 @@ from playground.records import BeamProgress, GenerationRecord, PlaygroundError, 
 from playground.ui.beam_search import BeamSearch
 from playground.ui.controls.decoding import DecodingControls, settings_from
 from playground.ui.controls.preview import Preview
-from playground.ui.room import SECOND, analysis_line, checked_writer, room_line
+from playground.ui.room import SECOND, analysis_line, checked_writer, room_line, unknown_line
 from playground.ui.selection import Selection
 from playground.ui.session import Cancellations, Session, Visit, in_turn
 from playground.ui.shown_text import session_of, session_of_text, within_kind
@@ -223,9 +223,10 @@ class Wiring:
         try:
             spec = self.backend.spec(model)
             n_prompt = len(self.backend.tokenize(model, prompt)) if prompt.strip() else 0
+            unknown = self.backend.unknown_words(model, prompt) if n_prompt else ()
         except PlaygroundError as error:
             return status_line(str(error), "error")
-        return room_line(spec, n_prompt, int(max_new_tokens))
+        return room_line(spec, n_prompt, int(max_new_tokens)) + unknown_line(unknown)
 
     @says_errors
     def on_model(self, model: str, visit: Visit) -> dict[Any, Any]:

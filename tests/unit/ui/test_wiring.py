@@ -14,7 +14,7 @@ from playground.records import (
     Step,
     Token,
 )
-from playground.ui.room import analysis_line, checked_writer, one_text_line, room_line, two_texts_line
+from playground.ui.room import analysis_line, checked_writer, one_text_line, room_line, two_texts_line, unknown_line
 from playground.ui.selection import place_in
 from playground.ui.status import describe_run, status_line
 
@@ -98,3 +98,12 @@ def test_a_run_is_described_by_what_it_did(reason, words):
     text = describe_run(record)
     assert text.startswith("2 tokens in 0.5 s (4 a second)")
     assert words in text
+
+
+def test_words_that_the_model_never_read_are_named_and_escaped():
+    assert unknown_line(()) == ""
+    assert "“xyz” is no word that it knows" in unknown_line(["xyz"])
+    line = unknown_line(["<b>"] + ["z" * 99] * 9)
+    assert "&lt;b&gt;" in line
+    assert "z" * 25 not in line
+    assert "and more are no words" in line
