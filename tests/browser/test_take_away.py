@@ -152,9 +152,9 @@ def test_a_page_of_chosen_heads_opens_without_internet(
 
     (only,) = weights_in(save(page, "#save-html", tmp_path))
     np.testing.assert_array_equal(only, attention.weights(0, 0))
-    choose(page, "Heads of the page", "all heads of the layer")
+    choose(page, "What the page holds", "all heads of the layer")
     np.testing.assert_array_equal(weights_in(save(page, "#save-html", tmp_path)), attention.weights(0))
-    choose(page, "Heads of the page", "the heads listed")
+    choose(page, "What the page holds", "the heads listed")
     listed = page.locator("#save-list input, #save-list textarea")
     listed.fill("2.4, 0.1")
     first, second = weights_in(save(page, "#save-html", tmp_path))

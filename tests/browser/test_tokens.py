@@ -75,7 +75,8 @@ def test_a_selected_token_marks_the_row_it_was_chosen_from(page: Page) -> None:
     expect(page.locator("#panel-head")).to_contain_text("(token 6) it stood at")
     expect(page.locator("#panel-head")).to_contain_text("(token 5)")
     rows = figure(page, "head-rows")
-    assert len(rows["y"]) == 48
+    lm = playground.load("stories")
+    assert len(rows["y"]) == lm.spec.n_layers * lm.spec.n_query_heads
     page.locator("#tokens [data-token-index='3']").click()
     wait_for_mark(page, "head-map", y0=1.5, y1=2.5)
 

@@ -54,7 +54,7 @@ class SaveRow:
         with gr.Row(elem_id="save-page"):
             gr.HTML("<p>Save a page for offline use, of</p>", elem_classes=["caption"])
             self.choice = gr.Dropdown(
-                [THIS_MAP, THIS_LAYER, LISTED], value=THIS_MAP, label="Heads of the page", show_label=False,
+                [THIS_MAP, THIS_LAYER, LISTED], value=THIS_MAP, label="What the page holds", show_label=False,
                 container=False, elem_id="save-heads", min_width=170, filterable=False,
             )  # fmt: skip
             self.listed = gr.Textbox(
