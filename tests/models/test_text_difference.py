@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from playground.backends import local
-from playground.records import PlaygroundError
+from playground.records import PlaygroundError, TextIds
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def backend(tiny, monkeypatch):
 @pytest.mark.parametrize("family", ["gpt2", "bert"])
 def test_the_difference_is_that_of_the_models_own_weights(backend, tiny, family):
     ids, other_ids = (5, 60, 7, 81, 9, 60), (5, 60, 44, 81, 9, 12)
-    found = backend.text_difference(family, ids, other_ids, 1, 2)
+    found = backend.text_difference(family, TextIds(ids), TextIds(other_ids), 1, 2)
     with torch.inference_mode():
         theirs, others = (
             tiny(family).reference(torch.tensor([each]), output_attentions=True).attentions[1][0, 2].numpy()
@@ -26,15 +26,15 @@ def test_the_difference_is_that_of_the_models_own_weights(backend, tiny, family)
     np.testing.assert_allclose(found.difference, theirs - others, atol=1e-6)
     assert np.abs(found.difference).max() > 1e-3
     assert [token.id for token in found.other_key_tokens] == list(other_ids)
-    reverse = backend.text_difference(family, other_ids, ids, 1, 2)
+    reverse = backend.text_difference(family, TextIds(other_ids), TextIds(ids), 1, 2)
     np.testing.assert_array_equal(reverse.difference, -found.difference)
 
 
 def test_texts_of_unequal_length_are_refused_with_both_counts(backend):
     with pytest.raises(PlaygroundError, match="This text has 3 tokens, the other one 5"):
-        backend.text_difference("gpt2", (1, 2, 3), (1, 2, 3, 4, 5), 0, 0)
+        backend.text_difference("gpt2", TextIds((1, 2, 3)), TextIds((1, 2, 3, 4, 5)), 0, 0)
 
 
 def test_a_head_that_is_not_there_is_refused(backend):
     with pytest.raises(PlaygroundError, match="head must be a whole number from 0 to 3"):
-        backend.text_difference("gpt2", (1, 2), (1, 3), 0, 4)
+        backend.text_difference("gpt2", TextIds((1, 2)), TextIds((1, 3)), 0, 4)
