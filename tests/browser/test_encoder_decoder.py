@@ -234,8 +234,8 @@ def test_both_texts_fit_a_narrow_page(open_text: Callable[..., Page], attention:
     page = open_text("marian", SOURCE, TARGET, viewport={"width": 360, "height": 800}, color_scheme="dark")
     wait_for_map(page, attention.weights(0, 0, kind="cross"))
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
-    page.locator("#attention-kind").get_by_role("radio").nth(2).focus()
-    page.keyboard.press("ArrowLeft")
+    page.locator("#attention-kind").get_by_role("radio").nth(1).focus()
+    page.keyboard.press("Space")
     wait_for_map(page, attention.weights(0, 0, kind="decoder"))
 
 
