@@ -70,6 +70,9 @@ plot.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
+// Not plotly's own: a map that is drawn anew between the two clicks, for the row of the first, would not see it
+plot.addEventListener("dblclick", () => figure && setZoom(null));
+
 let pinch = null;
 const fingers = ({ touches: [a, b] }) => {
   const { left, top } = plot.getBoundingClientRect();
@@ -120,7 +123,6 @@ onFirstDraw = () => {
     };
     if (["x", "y"].some((name) => drawn(name)[0] !== undefined)) setZoom({ x: part("x"), y: part("y") });
   });
-  plot.on("plotly_doubleclick", () => setZoom(null));
 };
 if (figure) {
   onFigure();
