@@ -70,7 +70,8 @@ plot.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
-// Not plotly's own: a map that is drawn anew between the two clicks, for the row of the first, would not see it
+// Not plotly's own, which would set the ranges that the chart was drawn with
+config.doubleClick = false;
 plot.addEventListener("dblclick", () => figure && setZoom(null));
 
 let pinch = null;

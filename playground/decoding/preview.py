@@ -33,6 +33,8 @@ def next_token(
     device = model.device
     ids: Any = torch.tensor([[*(start_ids or prompt_ids), *written_ids]], device=device)  # (1, length)
     check_context(loaded, ids.shape[1])
+    if start_ids:
+        check_context(loaded, len(prompt_ids), what="prompt")
     more: dict[str, Any] = {}
     if "logits_to_keep" in inspect.signature(model.forward).parameters:
         more["logits_to_keep"] = 1

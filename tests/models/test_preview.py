@@ -114,3 +114,8 @@ def test_perplexity_of_a_run(tiny):
     record = tiny("gpt2").lm.generate(PROMPT, max_new_tokens=8)
     mean = sum(math.log(step.chosen.raw_probability) for step in record.steps) / 8
     assert record.perplexity == pytest.approx(math.exp(-mean))
+
+
+def test_a_source_beyond_the_context_is_refused(tiny):
+    with pytest.raises(PlaygroundError, match="The prompt has 70 tokens, the model reads 64"):
+        tiny("bart").lm.next_token((5,) * 70)
