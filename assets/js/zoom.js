@@ -70,10 +70,6 @@ plot.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
-// Not plotly's own, which would set the ranges that the chart was drawn with
-config.doubleClick = false;
-plot.addEventListener("dblclick", () => figure && setZoom(null));
-
 let pinch = null;
 const fingers = ({ touches: [a, b] }) => {
   const { left, top } = plot.getBoundingClientRect();
@@ -124,6 +120,7 @@ onFirstDraw = () => {
     };
     if (["x", "y"].some((name) => drawn(name)[0] !== undefined)) setZoom({ x: part("x"), y: part("y") });
   });
+  plot.on("plotly_doubleclick", () => setZoom(null));
 };
 if (figure) {
   onFigure();
