@@ -74,9 +74,11 @@ def test_a_second_tab_is_not_stopped(open_page: Callable[..., Page]) -> None:
     first, second = open_page(), open_page()
     for tab in (first, second):
         set_number(tab, "max-new-tokens", 500)
-    for tab in (second, first):
-        tab.locator("#generate").click()
-    expect(first.locator("#tokens [data-token-index='6']")).to_be_visible()
+    first.locator("#strategy").get_by_text("Beam search", exact=True).click()  # takes long enough to be stopped
+    first.locator("#generate").click()
+    expect(first.locator("#status")).to_contain_text("the best beam at this moment")
+    second.locator("#generate").click()
+    expect(second.locator("#tokens [data-token-index='6']")).to_be_visible()
     first.locator("#stop").dispatch_event("click")  # at once: it does not wait until the page has come to rest
     expect(first.locator("#status")).to_contain_text("you stopped it")
     expect(second.locator("#status")).to_contain_text("the length that you asked for")
