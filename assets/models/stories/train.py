@@ -11,6 +11,7 @@ import json
 import math
 import os
 import signal
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -21,9 +22,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from corpus import Split, TokenStream, encode_chapters, read_books, split_chapters, train_tokenizer
-from muon import Muon
 from tqdm import tqdm
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+
+sys.path.append(str(Path(__file__).parents[1]))  # what the programs of all models share lies beside their folders
+from muon import Muon
+from training import Checkpoint, save_model, set_learning_rates, trapezoid
 
 HERE = Path(__file__).parent
 
@@ -57,8 +61,7 @@ def learning_rate_factor(step: int, recipe: Recipe) -> float:
     """Warm up linearly, stay, then fall linearly to zero (Hägele et al. 2024); once more after the model has grown."""
     grown = step >= recipe.grown_at
     first, end = (recipe.grown_at, recipe.steps) if grown else (0, min(recipe.grown_at, recipe.steps))
-    decay_steps = int((end - first) * recipe.decay_part)
-    factor = min(1.0, (step - first + 1) / recipe.warmup_steps, (end - step) / decay_steps)
+    factor = trapezoid(step - first, end - first, recipe.warmup_steps, recipe.decay_part)
     return factor * recipe.grown_rate if grown else factor
 
 
@@ -91,15 +94,6 @@ def draw_batch(stream: TokenStream, step: int, recipe: Recipe) -> tuple[torch.Te
             row[again : again + size] = row[:size].copy()
             label[:] = row
     return torch.from_numpy(rows[:, :-1]), torch.from_numpy(labels[:, 1:]), torch.from_numpy(periods)
-
-
-def set_learning_rates(optimizers: list[torch.optim.Optimizer], step: int, recipe: Recipe) -> None:
-    """Give Muon and AdamW, in this order, the learning rates of a step."""
-    factor = learning_rate_factor(step, recipe)
-    rates = (recipe.muon_learning_rate, recipe.adam_learning_rate)
-    for optimizer, rate in zip(optimizers, rates, strict=True):
-        for group in optimizer.param_groups:
-            group["lr"] = rate * factor
 
 
 def build_model(recipe: Recipe, layers: int) -> GPT2LMHeadModel:
@@ -291,26 +285,6 @@ def keep_freed_memory() -> None:
     libc.mallopt(trim_threshold, (1 << 31) - 1)
 
 
-class Checkpoint:
-    """The state of a run in one folder, replaced as a whole so that a crash leaves the last good one."""
-
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "checkpoint.pt"
-        folder.mkdir(parents=True, exist_ok=True)
-
-    def load(self) -> dict | None:
-        return torch.load(self.path, weights_only=True) if self.path.exists() else None
-
-    def save(
-        self, model: GPT2LMHeadModel, optimizers: list[torch.optim.Optimizer], progress: dict[str, object]
-    ) -> None:
-        states = [optimizer.state_dict() for optimizer in optimizers]
-        state = {"model": model.state_dict(), "optimizers": states, **progress}
-        half = self.path.with_suffix(".half")
-        torch.save(state, half)
-        half.replace(self.path)
-
-
 def prepare_tokenizer(folder: Path, split: Split, recipe: Recipe) -> PreTrainedTokenizerFast:
     """Return the tokenizer that is in `folder`; else train one and write it there."""
     if folder.exists():
@@ -339,22 +313,20 @@ def train(recipe: Recipe, corpus: Path, folder: Path) -> None:
     curve: list[dict[str, float]] = []
     first_step, seconds = 0, 0.0
     if state is not None:
-        model.load_state_dict(state["model"])
-        for optimizer, optimizer_state in zip(optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(optimizer_state)
-        first_step, curve, seconds = state["step"], state["curve"], state["seconds"]
+        first_step, curve, seconds = checkpoint.restore(state, model, optimizers)
 
     stopping = []
     signal.signal(signal.SIGTERM, lambda *_: stopping.append(True))  # save, then end: nothing is lost
     started = last_saved = time.monotonic()
     bar = tqdm(range(first_step, recipe.steps), initial=first_step, total=recipe.steps, mininterval=5)
     smooth = None
+    rates = (recipe.muon_learning_rate, recipe.adam_learning_rate)
     for step in bar:
         if step == recipe.grown_at:
             model = grow(model, recipe)
             optimizers = build_optimizers(model, recipe)
             gradients = Gradients(model, piece)
-        set_learning_rates(optimizers, step, recipe)
+        set_learning_rates(optimizers, rates, learning_rate_factor(step, recipe))
         batch = [part.to(device) for part in draw_batch(stream, step, recipe)]
         value = gradients(*batch, guided=recipe.guided_from <= step < recipe.guided_to)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -374,17 +346,10 @@ def train(recipe: Recipe, corpus: Path, folder: Path) -> None:
         if stopping:
             return
 
+    model.generation_config.pad_token_id = 0
     save_model(model, tokenizer, folder / "model")
     log = {"recipe": asdict(recipe), "curve": curve, "seconds": seconds + time.monotonic() - started}
     (folder / "log.json").write_text(json.dumps(log))
-
-
-def save_model(model: GPT2LMHeadModel, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
-    """Write bfloat16 safetensors in shards below 10 MB, and the tokenizer."""
-    # Inputs longer than this are cut by whoever loads it with transformers' defaults.
-    model.generation_config.pad_token_id = 0
-    model.to(torch.bfloat16).save_pretrained(folder, max_shard_size="9MB")
-    tokenizer.save_pretrained(folder)
 
 
 def main() -> None:

@@ -22,7 +22,12 @@ from tqdm import tqdm
 from transformers import MarianConfig, MarianMTModel, PreTrainedTokenizerFast
 from words import build_tokenizer, collect, features
 
+sys.path.append(str(Path(__file__).parents[1]))  # what the programs of all models share lies beside their folders
+from muon import Muon
+from training import Checkpoint, save_model, set_learning_rates, trapezoid
+
 HERE = Path(__file__).parent
+
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 HELD_OUT_SEED = 1_000_000  # of the sentences that the model is measured on
 
@@ -46,11 +51,6 @@ class Recipe:
     warmup_steps: int = 60
     decay_part: float = 0.43  # the last part of the steps, in which the learning rate falls to nothing
     unknown_chance: float = 0.03  # sentences in which one word is <unk>, on both sides
-
-
-def learning_rate_factor(step: int, recipe: Recipe) -> float:
-    """Warm up linearly, stay, then fall linearly to zero (Hägele et al. 2024)."""
-    return min(1.0, (step + 1) / recipe.warmup_steps, (recipe.steps - step) / (recipe.steps * recipe.decay_part))
 
 
 def build_model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast, n_english: int) -> MarianMTModel:
@@ -166,9 +166,6 @@ def exact_match(model: MarianMTModel, tokenizer: PreTrainedTokenizerFast, pairs:
 
 def build_optimizers(model: MarianMTModel, recipe: Recipe) -> list[torch.optim.Optimizer]:
     """Return Muon for the matrices inside the layers, AdamW for embeddings, biases and norms."""
-    sys.path.append(str(HERE.parent / "stories"))  # written for that model
-    from muon import Muon
-
     layers = [*model.model.encoder.layers.parameters(), *model.model.decoder.layers.parameters()]
     matrices = [p for p in layers if p.ndim == 2]
     ours = {id(p) for p in matrices}
@@ -177,31 +174,6 @@ def build_optimizers(model: MarianMTModel, recipe: Recipe) -> list[torch.optim.O
         Muon(matrices, lr=recipe.muon_learning_rate, weight_decay=recipe.weight_decay),
         torch.optim.AdamW(rest, lr=recipe.adam_learning_rate, betas=(0.9, 0.98), weight_decay=0.0),
     ]
-
-
-def set_learning_rates(optimizers: list[torch.optim.Optimizer], step: int, recipe: Recipe) -> None:
-    factor = learning_rate_factor(step, recipe)
-    rates = (recipe.muon_learning_rate, recipe.adam_learning_rate)
-    for optimizer, rate in zip(optimizers, rates, strict=True):
-        for group in optimizer.param_groups:
-            group["lr"] = rate * factor
-
-
-class Checkpoint:
-    """The state of a run in one folder, replaced as a whole so that a crash leaves the last good one."""
-
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "checkpoint.pt"
-        folder.mkdir(parents=True, exist_ok=True)
-
-    def load(self) -> dict | None:
-        return torch.load(self.path, weights_only=True) if self.path.exists() else None
-
-    def save(self, model: MarianMTModel, optimizers: list[torch.optim.Optimizer], progress: dict[str, object]) -> None:
-        states = [optimizer.state_dict() for optimizer in optimizers]
-        half = self.path.with_suffix(".half")
-        torch.save({"model": model.state_dict(), "optimizers": states, **progress}, half)
-        half.replace(self.path)
 
 
 def read_words(folder: Path) -> tuple[list[str], list[str]]:
@@ -235,19 +207,18 @@ def train(recipe: Recipe, folder: Path) -> None:
     curve: list[dict[str, float]] = []
     first_step, seconds = 0, 0.0
     if (state := checkpoint.load()) is not None:
-        model.load_state_dict(state["model"])
-        for optimizer, optimizer_state in zip(optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(optimizer_state)
-        first_step, curve, seconds = state["step"], state["curve"], state["seconds"]
+        first_step, curve, seconds = checkpoint.restore(state, model, optimizers)
 
     stopping = []
     signal.signal(signal.SIGTERM, lambda *_: stopping.append(True))  # save, then end: nothing is lost
     started = last_saved = time.monotonic()
     held_out = held_out_pairs(200, HELD_OUT_SEED + 1)  # not those of the card
     smooth = None
+    rates = (recipe.muon_learning_rate, recipe.adam_learning_rate)
     batches = batches_from(first_step, tokenizer, recipe)
     for step in (bar := tqdm(range(first_step, recipe.steps), initial=first_step, total=recipe.steps, mininterval=10)):
-        set_learning_rates(optimizers, step, recipe)
+        factor = trapezoid(step, recipe.steps, recipe.warmup_steps, recipe.decay_part)
+        set_learning_rates(optimizers, rates, factor)
         source, read, target = next(batches)
         loss = loss_of(model, (source.to(device), read.to(device), target.to(device)))
         loss.backward()
@@ -273,12 +244,6 @@ def train(recipe: Recipe, folder: Path) -> None:
     save_model(model, tokenizer, folder / "model")
     log = {"recipe": asdict(recipe), "curve": curve, "seconds": seconds + time.monotonic() - started}
     (folder / "log.json").write_text(json.dumps(log))
-
-
-def save_model(model: MarianMTModel, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
-    """Write bfloat16 safetensors in shards below 10 MB, and the tokenizer."""
-    model.to(torch.bfloat16).save_pretrained(folder, max_shard_size="9MB")
-    tokenizer.save_pretrained(folder)
 
 
 def main() -> None:
