@@ -3,7 +3,7 @@
 import math
 from itertools import takewhile
 
-from playground.records import BeamTree, GenerationRecord, GreedyComparison, PlaygroundError
+from playground.records import GenerationRecord, GreedyComparison, PlaygroundError
 
 
 def compare_with_greedy(beam: GenerationRecord, greedy: GenerationRecord) -> GreedyComparison:
@@ -15,13 +15,14 @@ def compare_with_greedy(beam: GenerationRecord, greedy: GenerationRecord) -> Gre
         raise PlaygroundError("This text was not made by beam search: choose Beam search and generate.")
     pairs = zip(beam.token_ids, greedy.token_ids, strict=False)
     n_shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    path = beam.beam_tree.follow(greedy.token_ids)
     return GreedyComparison(
         beam=beam,
         greedy=greedy,
         beam_log_probability=log_probability(beam),
         greedy_log_probability=log_probability(greedy),
         parts_at=None if beam.token_ids == greedy.token_ids else n_shared,
-        last_node=_follow(beam.beam_tree, greedy.token_ids),
+        last_node=path[-1].id if path else None,
     )
 
 
@@ -29,14 +30,3 @@ def log_probability(record: GenerationRecord) -> float:
     """Return the sum of the log-probabilities that the model gave the generated tokens, in nats."""
     probabilities = [step.chosen.raw_probability for step in record.steps]
     return math.fsum(math.log(p) if p > 0 else -math.inf for p in probabilities)
-
-
-def _follow(tree: BeamTree, ids: tuple[int, ...]) -> int | None:
-    """Return the last hypothesis of the tree along the ids, None where not even the first is there."""
-    at: int | None = None
-    for id in ids:
-        following = next((node.id for node in tree.children.get(at, ()) if node.token_id == id), None)
-        if following is None:
-            break
-        at = following
-    return at

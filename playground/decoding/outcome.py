@@ -6,13 +6,8 @@ from playground.records import BeamTree, FinishReason, Step
 
 def score_in(tree: BeamTree, ids: list[int]) -> float | None:
     """Return what the search ranked a sequence by, None where it is not in the tree."""
-    children = {(node.parent, node.token_id): node for node in tree.nodes}
-    node = None
-    for id in ids:
-        node = children.get((node.id if node else None, id))
-        if node is None:
-            return None
-    return node.score / len(ids) ** tree.length_penalty if node else None
+    path = tree.follow(ids)
+    return tree.penalised(path[-1]) if path and len(path) == len(ids) else None
 
 
 def finish_reason_of(plan: Plan, steps: list[Step], hit_stop_string: bool, nothing_left: bool) -> FinishReason:

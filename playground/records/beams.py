@@ -1,5 +1,6 @@
 """Beam search: every hypothesis of a run, and what ranks them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -93,6 +94,17 @@ class BeamTree:
             found.append(self.nodes[at])
             at = self.nodes[at].parent
         return tuple(reversed(found))
+
+    def follow(self, ids: Iterable[int]) -> tuple[BeamNode, ...]:
+        """Return the hypotheses along token ids from the prompt on, as far as they are in the tree."""
+        found: list[BeamNode] = []
+        for id in ids:
+            following = self.children.get(found[-1].id if found else None, ())
+            node = next((node for node in following if node.token_id == id), None)
+            if node is None:
+                break
+            found.append(node)
+        return tuple(found)
 
     def ranking(self, length_penalty: float | None = None) -> tuple[BeamNode, ...]:
         """Return the finished hypotheses, best first, as the search ranks them or with another length penalty.
