@@ -6,6 +6,7 @@ from playground.attention.interface import is_installed
 from playground.models.loading import DTYPES, LoadedModel
 from playground.models.spec import first_number
 from playground.records import PlaygroundError
+from playground.records.sizes import say_bytes
 
 DEFAULT_MAX_BYTES = 5 * 2**30  # a text of 4,096 tokens in bfloat16 with the layers and heads of Llama 2 7B: 4 GiB
 
@@ -25,8 +26,8 @@ def check_budget(
     fitting = _largest(needed, max_bytes, n_longer)
     advice = f"{fitting} tokens would fit" if fitting else "not even one token would fit"
     raise PlaygroundError(
-        f"The attention of {n_longer} tokens would take about {_in_words(needed(n_longer))} of memory, "
-        f"{_in_words(max_bytes)} may be used: {advice}."
+        f"The attention of {n_longer} tokens would take about {say_bytes(needed(n_longer))} of memory, "
+        f"{say_bytes(max_bytes)} may be used: {advice}."
     )
 
 
@@ -51,10 +52,3 @@ def _largest(needed: Callable[[int], int], max_bytes: int, too_many: int) -> int
         middle = (fits + too_many) // 2
         fits, too_many = (middle, too_many) if needed(middle) <= max_bytes else (fits, middle)
     return fits
-
-
-def _in_words(n_bytes: int) -> str:
-    for unit, size in (("GiB", 2**30), ("MiB", 2**20)):
-        if n_bytes >= size:
-            return f"{n_bytes / size:.1f} {unit}"
-    return f"{n_bytes / 2**10:.1f} KiB"
