@@ -18,6 +18,7 @@ from playground.backends.cache import DEFAULT_BYTES, AttentionCache
 from playground.backends.holding import holds_models
 from playground.decoding.run import DecodingRun
 from playground.language_model import LanguageModel, load
+from playground.models.catalogue import example_prompts
 from playground.models.loading import load as load_model
 from playground.models.memory import model_bytes
 from playground.models.monitor import LoadMonitor
@@ -60,7 +61,7 @@ from playground.records import (
 )
 
 
-@holds_models(except_for=("open",))
+@holds_models(except_for=("open", "examples"))
 class LocalBackend:
     """Implements Backend (protocol.py) over models that are loaded into this process when first asked for.
 
@@ -109,6 +110,10 @@ class LocalBackend:
     def spec(self, model: str) -> ModelSpec:
         """Return what `model` is, loading it if need be."""
         return self._pool.get(model).spec
+
+    def examples(self, model: str) -> tuple[str, ...]:
+        """Return prompts that the model was made for, none where none are known; it is not loaded for that."""
+        return example_prompts(model)
 
     def tokenize(self, model: str, text: str) -> tuple[Token, ...]:
         """Return the tokens of `text`, as `generate` would see them."""

@@ -70,6 +70,10 @@ class Backend(Protocol):
         """Return what `model` is, loading it if need be."""
         ...
 
+    def examples(self, model: str) -> tuple[str, ...]:
+        """Return prompts that the model was made for, none where none are known; it is not loaded for that."""
+        ...
+
     def tokenize(self, model: str, text: str) -> tuple[Token, ...]:
         """Return the tokens of `text`, as `generate` would see them."""
         ...

@@ -21,6 +21,13 @@ def bundled_names() -> tuple[str, ...]:
 
 
 @cache
+def example_prompts(name: str) -> tuple[str, ...]:
+    """Return prompts that a bundled model was made for; none of any other."""
+    file = BUNDLED_FOLDER / name / "examples.txt"
+    return tuple(file.read_text("utf-8").splitlines()) if name in bundled_names() and file.is_file() else ()
+
+
+@cache
 def well_known() -> tuple[KnownModel, ...]:
     """Return well-known models on the Hub, with their kind, size and licence."""
     return tuple(KnownModel(**entry) for entry in json.loads(WELL_KNOWN_FILE.read_text("utf-8")))

@@ -1,6 +1,5 @@
 """The upper half of the page: prompt and controls, and the text as chips."""
 
-import json
 from dataclasses import dataclass
 
 import gradio as gr
@@ -11,11 +10,13 @@ from playground.ui.controls.decoding import DecodingControls, build_decoding, bu
 from playground.ui.status import AT_ONCE, status_line
 
 ANALYSE = "Analyse without generating"
+MOST_EXAMPLES = 5
+# For models that bring none
 EXAMPLES = (
     "Once upon a time",
-    "One day the little bear",
-    '"Where are you going?" asked the fox.',
-    "Peter Rabbit hopped and hopped and hopped",
+    "The capital of France is",
+    "To be, or not to be",
+    "1, 2, 3, 4,",
     "The fox 🦊 said 你好",
 )
 
@@ -33,15 +34,22 @@ class TextPanel:
     analyse: gr.Button
     status: gr.HTML
     tokens: gr.HTML
+    examples: tuple[gr.Button, ...]
+
+
+def prompts_for(backend: Backend, model: str) -> tuple[str, ...]:
+    """Return the prompts that are offered for a model."""
+    return (backend.examples(model) or EXAMPLES)[:MOST_EXAMPLES]
 
 
 def build_text_panel(backend: Backend) -> tuple[TextPanel, DecodingControls]:
     """Build the upper half of the page."""
     names = backend.models()
+    prompts = prompts_for(backend, names[0])
     with gr.Row(elem_id="workbench"):
         with gr.Column(scale=5, min_width=320, elem_id="panel-prompt"):
             prompt = gr.Textbox(
-                EXAMPLES[0],
+                prompts[0],
                 label="Prompt",
                 placeholder="Type the beginning of a story …",
                 lines=1,
@@ -61,9 +69,15 @@ def build_text_panel(backend: Backend) -> tuple[TextPanel, DecodingControls]:
             )
             room = gr.HTML("", elem_id="room")
             with gr.Row(elem_id="examples"):
-                for example in EXAMPLES:
-                    button = gr.Button(example, size="sm", variant="secondary", min_width=60)
-                    button.click(None, js=f"() => {json.dumps(example)}", outputs=prompt, **AT_ONCE)
+                examples = tuple(
+                    gr.Button(
+                        prompts[place] if place < len(prompts) else "", visible=place < len(prompts), size="sm",
+                        variant="secondary", min_width=60,
+                    )
+                    for place in range(MOST_EXAMPLES)
+                )  # fmt: skip
+            for button in examples:
+                button.click(None, js="(text) => text", inputs=button, outputs=prompt, **AT_ONCE)
             with gr.Row(elem_id="actions"):
                 generate = gr.Button("Generate", variant="primary", elem_id="generate", min_width=130)
                 stop = gr.Button("Stop", elem_id="stop", interactive=False, min_width=90)
@@ -82,4 +96,4 @@ def build_text_panel(backend: Backend) -> tuple[TextPanel, DecodingControls]:
     with gr.Column(elem_id="panel-text"):
         tokens = build_token_chips("tokens")
         status = gr.HTML(status_line("Ready."), elem_id="status")
-    return TextPanel(prompt, second, model, room, generate, stop, analyse, status, tokens), decoding
+    return TextPanel(prompt, second, model, room, generate, stop, analyse, status, tokens, examples), decoding

@@ -11,18 +11,26 @@ from playground.records import BeamProgress, GenerationRecord, PlaygroundError, 
 from playground.ui.beam_search import BeamSearch
 from playground.ui.controls.decoding import DecodingControls, settings_from
 from playground.ui.controls.preview import Preview
-from playground.ui.room import SECOND, analysis_line, checked_writer, room_line, unknown_line
+from playground.ui.model_choice import ModelChoice
+from playground.ui.room import analysis_line, checked_writer
 from playground.ui.selection import Selection
 from playground.ui.session import Cancellations, Session, Visit, in_turn
 from playground.ui.shown_text import session_of, session_of_text, within_kind
-from playground.ui.status import AT_ONCE, PRIVATE, describe_run, says_errors, status_line
+from playground.ui.status import (
+    AT_ONCE,
+    PRIVATE,
+    RUNS_MODEL,
+    STREAM_INTERVAL_S,
+    describe_run,
+    on_leaving,
+    says_errors,
+    status_line,
+)
 from playground.ui.tabs.attention import AttentionTab, show_tint
 from playground.ui.tabs.beams import BeamsTab
 from playground.ui.tabs.choices import ChoicesTab
 from playground.ui.text_panel import TextPanel
 from playground.views.tokens import prompt_lines, scored_lines, step_lines
-
-STREAM_INTERVAL_S = 0.1  # 10 messages a second: smooth to the eye; one a token would cost most of the speed
 
 
 class Wiring:
@@ -58,24 +66,8 @@ class Wiring:
         BeamSearch(self.backend, self.visit, panel, self.beams, selection).wire(page, shown)
         Preview(self.backend, panel.prompt, panel.model, self.decoding).wire(page)
         panel.stop.click(self.on_stop, **AT_ONCE)
-        page.unload(self.on_stop)  # a closed tab leaves no run behind
-        page.fns[max(page.fns)].api_visibility = "private"  # unload() has no argument for it
-        gr.on(
-            [page.load, panel.model.change],
-            self.on_model,
-            inputs_kwargs={"model": panel.model, "visit": self.visit},
-            outputs=[panel.second, panel.generate, panel.analyse, self.attention.kind, panel.status],
-            **AT_ONCE,
-        )
-        room_inputs = {"prompt": panel.prompt, "model": panel.model, "max_new_tokens": self.decoding.max_new_tokens}
-        gr.on(
-            [page.load, panel.prompt.change, panel.model.change, self.decoding.max_new_tokens.change],
-            self.on_room,
-            inputs_kwargs=room_inputs,
-            outputs=panel.room,
-            trigger_mode="always_last",
-            **AT_ONCE,
-        )
+        on_leaving(page, self.on_stop)  # a closed tab leaves no run behind
+        ModelChoice(self.backend, self.visit, panel, self.decoding, self.attention).wire(page)
 
     def wire_generation(self) -> Any:
         """Generate and Analyse, each followed by the instruments; return the event when a generated text is shown."""
@@ -88,18 +80,14 @@ class Wiring:
             self.on_generate,
             inputs_kwargs={**inputs, **self.decoding.inputs()},
             outputs=outputs,
-            concurrency_limit=4,
-            concurrency_id="models",
             trigger_mode="once",
-            **PRIVATE,
+            **RUNS_MODEL,
         )
         analysed = panel.analyse.click(
             self.on_analyse,
             inputs_kwargs={**inputs, "second": panel.second},
             outputs=[panel.tokens, panel.status, self.visit],
-            concurrency_limit=4,
-            concurrency_id="models",
-            **PRIVATE,
+            **RUNS_MODEL,
         )
         shown = []
         for event in (generated, analysed):
@@ -217,29 +205,6 @@ class Wiring:
         """Return the session with the kinds of attention of its text, and a kind, layer and head that there are."""
         shapes = self.backend.attention_shapes(session.model, session.text)
         return within_kind(replace(session, shapes=shapes), session.kind)
-
-    def on_room(self, prompt: str, model: str, max_new_tokens: int) -> str:
-        """Say how much of the context prompt and output will take, before anything is cut."""
-        try:
-            spec = self.backend.spec(model)
-            n_prompt = len(self.backend.tokenize(model, prompt)) if prompt.strip() else 0
-            unknown = self.backend.unknown_words(model, prompt) if n_prompt else ()
-        except PlaygroundError as error:
-            return status_line(str(error), "error")
-        return room_line(spec, n_prompt, int(max_new_tokens)) + unknown_line(unknown)
-
-    @says_errors
-    def on_model(self, model: str, visit: Visit) -> dict[Any, Any]:
-        """Offer what the chosen model can do: a second text, and to analyse where it cannot write."""
-        kind = self.backend.spec(model).kind
-        label, placeholder = SECOND.get(kind, ("", ""))
-        is_empty = not visit.session.ids  # else the choice belongs to the text that is there
-        return {
-            self.panel.second: gr.Textbox(visible=kind in SECOND, label=label, placeholder=placeholder),
-            self.panel.generate: gr.Button(variant="secondary" if kind == "encoder" else "primary"),
-            self.panel.analyse: gr.Button(variant="primary" if kind == "encoder" else "secondary"),
-            self.attention.kind: gr.Radio(visible=kind == "encoder-decoder") if is_empty else gr.skip(),
-        }
 
 
 def progress_line(event: BeamProgress) -> str:

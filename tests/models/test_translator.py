@@ -10,7 +10,7 @@ import torch
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, MarianMTModel
 
 import playground
-from playground.models.catalogue import bundled_names
+from playground.models.catalogue import bundled_names, example_prompts
 from tests.translator import FOLDER, module
 
 N_HELD_OUT = 200
@@ -141,3 +141,9 @@ def test_the_card_says_what_it_is():
     assert "{" not in card, "a figure of the card was not filled in"
     for word in ("BLEU", "exact", "held-out", "gets wrong"):
         assert word in card
+
+
+def test_the_examples_are_of_words_that_it_knows(translator):
+    examples = example_prompts("translator")
+    assert len(examples) == 5
+    assert [translator.unknown_words(example) for example in examples] == [()] * 5

@@ -1,7 +1,9 @@
 """What the browser sends with an event may be anything."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
+import gradio as gr
 import pytest
 
 from playground.records import (
@@ -14,9 +16,12 @@ from playground.records import (
     Step,
     Token,
 )
+from playground.ui.model_choice import ModelChoice
 from playground.ui.room import analysis_line, checked_writer, one_text_line, room_line, two_texts_line, unknown_line
 from playground.ui.selection import place_in
+from playground.ui.session import Visit
 from playground.ui.status import describe_run, status_line
+from playground.ui.text_panel import EXAMPLES, prompts_for
 
 
 class Event:
@@ -107,3 +112,25 @@ def test_words_that_the_model_never_read_are_named_and_escaped():
     assert "&lt;b&gt;" in line
     assert "z" * 25 not in line
     assert "and more are no words" in line
+
+
+def test_a_model_offers_its_own_examples_and_another_the_common_ones():
+    backend = SimpleNamespace(examples=lambda model: ("a b", "c") * 4 if model == "ours" else ())
+    assert prompts_for(backend, "ours") == ("a b", "c", "a b", "c", "a b")
+    assert prompts_for(backend, "any") == EXAMPLES
+
+
+@pytest.mark.parametrize(("typed", "shown"), [("of one", "of two"), ("typed by hand", None), ("of two", None)])
+def test_another_model_takes_the_place_of_an_example_and_of_nothing_else(typed, shown):
+    backend = SimpleNamespace(
+        models=lambda: ("one", "two"),
+        examples=lambda model: (f"of {model}",),
+        spec=lambda model: SimpleNamespace(kind="decoder"),
+    )
+    panel = SimpleNamespace(
+        prompt="prompt", second="second", generate="generate", analyse="analyse", status="status", examples=("button",)
+    )
+    choice = ModelChoice(backend, None, panel, None, SimpleNamespace(kind="kind"))
+    answer = choice.on_model("two", typed, Visit())
+    assert answer["prompt"] == (shown or gr.skip())
+    assert answer["button"].value == "of two"
