@@ -10,7 +10,7 @@ from playground.backends.protocol import Backend
 from playground.records import PlaygroundError
 from playground.ui.selection import Selection, place_in
 from playground.ui.session import Cancellations, Visit, in_turn
-from playground.ui.status import AT_ONCE, PRIVATE, says_errors
+from playground.ui.status import AT_ONCE, RUNS_MODEL, on_leaving, says_errors
 from playground.ui.tabs.beams import BeamsTab
 from playground.ui.text_panel import TextPanel
 from playground.views.beam_tree import greedy_html
@@ -44,13 +44,10 @@ class BeamSearch:
             self.on_greedy,
             inputs_kwargs={"visit": self.visit},
             outputs=[self.beams.greedy, self.status],
-            concurrency_limit=4,
-            concurrency_id="models",
-            **PRIVATE,
+            **RUNS_MODEL,
         )
         gr.on([panel.generate.click, panel.prompt.submit, panel.stop.click], self.on_stop, **AT_ONCE)
-        page.unload(self.on_stop)  # a closed tab leaves no run behind
-        page.fns[max(page.fns)].api_visibility = "private"  # unload() has no argument for it
+        on_leaving(page, self.on_stop)  # a closed tab leaves no run behind
 
     @says_errors
     @in_turn
@@ -62,7 +59,7 @@ class BeamSearch:
             return {self.status: gr.skip()}
         node = tree.nodes[place_in(event, 0, len(tree.nodes))]
         if node.in_best:
-            return self.selection.follow(visit, replace(session, selected=session.n_prompt + node.step))
+            return self.selection.follow(visit, session.select(session.n_prompt + node.step))
         visit.session = session = replace(session, branch=node.id)
         return {self.visit: visit} | dict(zip(self.beams.outputs(), self.beams.show_selection(session), strict=True))
 

@@ -14,7 +14,7 @@ from playground.backends.protocol import Backend
 from playground.records import BeamProgress, GenerationRecord, GenerationSettings, PlaygroundError, Step
 from playground.ui.batches import Batch, Batches
 from playground.ui.controls.decoding import DecodingControls, settings_from
-from playground.ui.status import AT_ONCE, PRIVATE, says_errors, status_line
+from playground.ui.status import AT_ONCE, RUNS_MODEL, STREAM_INTERVAL_S, on_leaving, says_errors, status_line
 from playground.ui.tabs.compare import (
     GRID_HINT,
     LONGEST_ASKED,
@@ -34,9 +34,6 @@ from playground.views.comparison import (
     metrics_table,
     running_html,
 )
-
-STREAM_INTERVAL_S = 0.1
-MODELS: dict[str, Any] = {"concurrency_limit": 4, "concurrency_id": "models", **PRIVATE}
 
 
 class Compare:
@@ -74,23 +71,22 @@ class Compare:
                     **column.inputs(),
                 },
                 outputs=[tab.status, tab.table, *(column.text for column in tab.columns)],
-                **MODELS,
+                **RUNS_MODEL,
             )
         tab.fill.click(
             self.on_grid,
             inputs_kwargs={**text, "seed": self.decoding.settings["seed"], "n_tokens": tab.cell_tokens},
             outputs=[tab.status, tab.grid],
-            **MODELS,
+            **RUNS_MODEL,
         )
         tab.ask.click(
             self.on_again,
             inputs_kwargs={**text, "times": tab.times, "n_tokens": tab.ask_tokens, **self.decoding.inputs()},
             outputs=[tab.status, tab.again],
-            **MODELS,
+            **RUNS_MODEL,
         )
         tab.stop.click(self.on_stop, **AT_ONCE)
-        page.unload(self.on_stop)  # a closed tab leaves no run behind
-        page.fns[max(page.fns)].api_visibility = "private"  # unload() has no argument for it
+        on_leaving(page, self.on_stop)  # a closed tab leaves no run behind
 
     def on_count(self, count: int) -> list[Any]:
         """More or fewer settings are to stand side by side."""

@@ -131,7 +131,7 @@ class Selection:
         session = visit.session
         first = session.n_prompt if session.steps else 0
         place = first + place_in(event, 0, len(session.ids) - first)
-        return self.follow(visit, replace(session, selected=place))
+        return self.follow(visit, session.select(place))
 
     @says_errors
     @in_turn

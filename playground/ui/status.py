@@ -5,6 +5,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar
 
+import gradio as gr
+
 from playground.records import GenerationRecord, PlaygroundError
 
 Tone = Literal["quiet", "busy", "error"]
@@ -12,6 +14,10 @@ Tone = Literal["quiet", "busy", "error"]
 # How handlers of the page are attached: unseen by programs, and those that answer at once beside the queue
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 AT_ONCE: dict[str, Any] = {**PRIVATE, "queue": False}
+# Those that run a model for as long as it writes: so many of all visitors at a time
+RUNS_MODEL: dict[str, Any] = {**PRIVATE, "concurrency_limit": 4, "concurrency_id": "models"}
+
+STREAM_INTERVAL_S = 0.1  # 10 messages a second: smooth to the eye; one a token would cost most of the speed
 
 
 class HasStatus(Protocol):
@@ -38,6 +44,12 @@ def says_errors(
             return {self.status: status_line(str(error), "error")}
 
     return told
+
+
+def on_leaving(page: gr.Blocks, handler: Callable[..., None]) -> None:
+    """Call `handler` when a visitor closes the page: what was begun there ends."""
+    page.unload(handler)
+    page.fns[max(page.fns)].api_visibility = "private"  # unload() has no argument for it
 
 
 def status_line(text: str, tone: Tone = "quiet") -> str:

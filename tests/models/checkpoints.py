@@ -32,6 +32,8 @@ from transformers import (
 
 CONTEXT = 64
 VOCABULARY = 400
+# Random weights hardly ever choose one particular token; of these some are chosen
+ENDS = [2, 40, 77, 120, 199, 230, 260, 300, 311, 350, 390]
 
 CORPUS = [
     "Peter Rabbit and his brothers ran down the hill, past the mill, to see who could jump the farthest.",

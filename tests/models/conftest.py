@@ -10,6 +10,7 @@ import pytest
 import playground
 from playground.language_model import LanguageModel
 from tests.models import checkpoints
+from tests.models.checkpoints import ENDS
 
 
 @dataclass(frozen=True)
@@ -37,3 +38,16 @@ def tiny() -> Callable[[str], Tiny]:
         return built[family]
 
     return get
+
+
+@pytest.fixture
+def ends(tiny, request):
+    """Give the family several ids that end a text, for one test."""
+    model = tiny(request.node.callspec.params["family"])
+    configs = [model.lm.loaded.model.generation_config, model.reference.generation_config]
+    before = [config.eos_token_id for config in configs]
+    for config in configs:
+        config.eos_token_id = ENDS
+    yield model
+    for config, eos in zip(configs, before, strict=True):
+        config.eos_token_id = eos

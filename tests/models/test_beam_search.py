@@ -9,9 +9,7 @@ import torch
 from playground.analysis.beam_and_greedy import compare_with_greedy
 from playground.decoding.run import DecodingRun
 from playground.records import BeamTree, GenerationSettings, PlaygroundError, describe_fate
-from tests.models.test_decoding import LENGTH, PROMPT, ends, reference_ids
-
-__all__ = ["ends"]
+from tests.models.test_decoding import LENGTH, PROMPT, reference_ids
 
 A, B, C, END = 65, 66, 67, 0
 NEXT = {

@@ -9,7 +9,8 @@ import torch
 import playground
 from playground.decoding.rules import allowed_tokens, spellings
 from playground.records import PlaygroundError
-from tests.models.test_decoding import ENDS, LENGTH, PROMPT, WRITERS, reference_ids
+from tests.models.checkpoints import ENDS
+from tests.models.test_decoding import LENGTH, PROMPT, WRITERS, reference_ids
 
 OFF = {"temperature": 1.0, "top_k": 0, "top_p": 1.0}
 SEEDS = (0, 123456)
@@ -29,19 +30,6 @@ SEARCHES = [
     {"num_beams": 2, "early_stopping": "never", "length_penalty": -0.5, "repetition_penalty": 1.3},
     {"num_beams": 5, "early_stopping": True, "no_repeat_ngram_size": 2},
 ]
-
-
-@pytest.fixture
-def ends(tiny, request):
-    """Give the family several ids that end a text, for one test."""
-    model = tiny(request.node.callspec.params["family"])
-    configs = [model.lm.loaded.model.generation_config, model.reference.generation_config]
-    before = [config.eos_token_id for config in configs]
-    for config in configs:
-        config.eos_token_id = ENDS
-    yield model
-    for config, eos in zip(configs, before, strict=True):
-        config.eos_token_id = eos
 
 
 @pytest.mark.parametrize("family", WRITERS)

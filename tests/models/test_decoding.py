@@ -9,14 +9,11 @@ import torch
 from playground.decoding.loop import fits_loop
 from playground.decoding.run import DecodingRun
 from playground.records import BeamProgress, GenerationRecord, GenerationSettings, PlaygroundError, Step
-from tests.models.checkpoints import CONTEXT
+from tests.models.checkpoints import CONTEXT, ENDS
 
 PROMPT = "Once upon a time there"
 LENGTH = 12
 WRITERS = ["gpt2", "llama", "bart", "t5", "gemma2", "gptj"]
-
-# Random weights hardly ever choose one particular token; of these some are chosen
-ENDS = [2, 40, 77, 120, 199, 230, 260, 300, 311, 350, 390]
 
 
 def reference_ids(tiny, prompt=PROMPT, seed=0, **options):
@@ -32,19 +29,6 @@ def reference_ids(tiny, prompt=PROMPT, seed=0, **options):
     )
     n_given = 1 if tiny.lm.spec.kind == "encoder-decoder" else ids.shape[1]
     return tuple(output.sequences[0, n_given:].tolist()), output
-
-
-@pytest.fixture
-def ends(tiny, request):
-    """Give the family several ids that end a text, for one test."""
-    model = tiny(request.node.callspec.params["family"])
-    configs = [model.lm.loaded.model.generation_config, model.reference.generation_config]
-    before = [config.eos_token_id for config in configs]
-    for config in configs:
-        config.eos_token_id = ENDS
-    yield model
-    for config, eos in zip(configs, before, strict=True):
-        config.eos_token_id = eos
 
 
 @pytest.mark.parametrize("family", WRITERS)

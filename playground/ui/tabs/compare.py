@@ -5,15 +5,14 @@ from typing import Any
 
 import gradio as gr
 
-from playground.records import GenerationSettings, Strategy
+from playground.records import GenerationSettings
+from playground.ui.controls.decoding import LARGEST_SEED, STRATEGIES
 from playground.ui.status import status_line
 
 MOST_COLUMNS = 4
-LARGEST_SEED = 999_999
 TEMPERATURES = (0.3, 0.7, 1.0, 1.5)
 TOP_PS = (0.5, 0.8, 0.95, 1.0)
 MOST_ASKED, LONGEST_ASKED, LONGEST_CELL = 200, 24, 32
-STRATEGIES: list[tuple[str, Strategy]] = [("Greedy", "greedy"), ("Sample", "sample"), ("Beam search", "beam")]
 # What the columns begin with: the same prompt and seed, another way to choose
 PRESETS = (
     GenerationSettings(strategy="greedy"),
