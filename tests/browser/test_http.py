@@ -46,7 +46,7 @@ def test_generate_streams_and_ends_with_all_tokens(
     assert [token["id"] for token in last["tokens"]] == list(expected.token_ids)
     streamed = [token["id"] for message in messages for token in message["new_tokens"]]
     assert streamed == list(expected.token_ids)
-    assert last["tokens"][0]["probability"] == pytest.approx(expected.steps[0].chosen.raw_probability, rel=1e-4)
+    assert last["tokens"][0]["probability"] == pytest.approx(expected.steps[0].chosen.raw_probability)
 
 
 def test_attention_of_a_head_and_of_a_layer(client: Client, stories: playground.LanguageModel) -> None:
@@ -84,7 +84,7 @@ def test_a_bad_value_is_answered_and_the_next_call_works(client: Client, argumen
     [
         ("", {}, "Type a few words"),
         ("fox " * 600, {}, "512"),
-        ("fox", {"layer": 99}, "layer"),
+        ("fox", {"layer": 10}, "layer"),
         ("fox", {"layer": -1}, "layer"),
         ("fox", {"head": 8}, "head"),
         ("fox", {"head": "first"}, "head must be"),
