@@ -128,7 +128,7 @@ const words = (last, ids, mark) => {
   if (!last.kept) return `Nothing is left to choose: ${last.name} removes every token.`;
   const likely = ids.slice(0, 3).map((id) => `“${nameOf(id)}” ${percent(last.probs[id])}`).join(", ");
   if (!settings.draws) return `The likeliest is taken: ${likely}.`;
-  if (mark === null) return `Drawn from ${last.kept === 1 ? "one token" : `${last.kept.toLocaleString("en")} tokens`}: ${likely}${ids.length > 3 ? ", …" : ""}.`;
+  if (mark === null) return `Drawn from ${last.kept === 1 ? "one token" : `${last.kept.toLocaleString("en")} tokens`}: ${likely}${ids.length > 3 ? " …" : "."}`;
   const { time, second, secondTime } = data.draw;
   const race = second === null ? "No other token was left." : `“${visible(second)}” would have come next, at ${secondTime.toFixed(2)}.`;
   return (
