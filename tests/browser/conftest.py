@@ -82,6 +82,14 @@ def set_number(page: Page, elem_id: str, value: float) -> None:
     box.press("Tab")
 
 
+def choose(page: Page, label: str, option: str) -> None:
+    """Choose from a list by its label, and wait until the list has closed: it fades, and another may hold the same."""
+    page.get_by_role("combobox", name=label, exact=True).click()
+    options = page.get_by_role("option", name=option, exact=True)
+    options.click()
+    expect(options).to_have_count(0)
+
+
 def generate(page: Page, prompt: str, *, strategy: str = "Sample", length: int = 12) -> None:
     """Generate with the given settings, and wait until the instruments show the result."""
     page.locator("#strategy").get_by_text(strategy, exact=True).click()

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 import playground
-from tests.browser.conftest import figure, generate, marked, wait_for_mark
+from tests.browser.conftest import choose, figure, generate, marked, wait_for_mark
 
 PROMPT = "Once upon a time there was a little girl"
 
@@ -52,8 +52,7 @@ def test_a_tile_opens_its_head(page: Page) -> None:
 def test_layer_and_head_are_chosen_from_lists(page: Page) -> None:
     generate(page, PROMPT, length=4)
     for name, value in (("Layer", "4"), ("Head", "6")):
-        page.get_by_role("combobox", name=name).click()
-        page.get_by_role("option", name=value, exact=True).click()
+        choose(page, name, value)
     wait_for_mark(page, "heads-overview", x0=6, y0=4)
 
 

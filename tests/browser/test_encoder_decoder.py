@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 import playground
 from playground.attention.attention import Attention
-from tests.browser.conftest import PATIENCE_MS, joined_chips, set_number, wait_for_mark
+from tests.browser.conftest import PATIENCE_MS, choose, joined_chips, set_number, wait_for_mark
 from tests.models.checkpoints import TOKENIZERS, build_model
 from tests.server import running_app
 
@@ -116,8 +116,7 @@ def test_layers_and_heads_follow_the_kind(open_text: Callable[..., Page], attent
     choose_kind(page, "encoder")
     wait_for_map(page, attention.weights(0, 0, kind="encoder"))
     for name, place, head in (("Layer", "2", 0), ("Head", "3", 3)):
-        page.get_by_role("combobox", name=name, exact=True).click()
-        page.get_by_role("option", name=place, exact=True).click()
+        choose(page, name, place)
         wait_for_map(page, attention.weights(2, head, kind="encoder"))
     choose_kind(page, "cross")  # two layers of two heads
     wait_for_map(page, attention.weights(1, 1, kind="cross"))

@@ -5,7 +5,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 import playground
-from tests.browser.conftest import figure, generate, wait_for_mark
+from tests.browser.conftest import choose, figure, generate, wait_for_mark
 
 PROMPT = "Once upon a time there was a little girl"
 
@@ -52,11 +52,6 @@ def wait_for_weights(page: Page, elem_id: str, expected: np.ndarray) -> None:
         }""",
         arg=[elem_id, expected.tolist()],
     )
-
-
-def choose(page: Page, label: str, option: str) -> None:
-    page.get_by_role("combobox", name=label, exact=True).click()
-    page.get_by_role("option", name=option, exact=True).click()
 
 
 def test_the_map_shows_what_was_chosen_of_the_layer(page: Page, attention: "playground.Attention") -> None:

@@ -14,8 +14,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 import playground
-from tests.browser.conftest import PATIENCE_MS, analyse, wait_for_maps
-from tests.browser.test_head_views import choose, open_view, wait_for_weights
+from tests.browser.conftest import PATIENCE_MS, analyse, choose, wait_for_maps
+from tests.browser.test_head_views import open_view, wait_for_weights
 
 TEXT = "Once upon a time there was a little girl who had a dog."
 OTHER = "Once upon a time there was a little boy who had a dog."

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import analyse, wait_for_maps, wait_for_mark
+from tests.browser.conftest import analyse, choose, wait_for_maps, wait_for_mark
 
 TEXT = "Once upon a time there was a little girl who lived in a little house by the wood and had a dog."
 RANGES = """() => {
@@ -102,8 +102,7 @@ def test_the_part_stays_for_another_head_and_token_and_ends_with_the_text(shown:
     page = shown
     page.locator("#head-map [data-zoom=in]").click()
     part = wait_for_zoom(page, f"x[1] - x[0] < {0.7 * n_tokens(page)}")
-    page.get_by_role("combobox", name="Head", exact=True).click()
-    page.get_by_role("option", name="5", exact=True).click()
+    choose(page, "Head", "5")
     wait_for_mark(page, "heads-overview", x0=5)
     page.locator("#tokens [data-token-index='9']").click()
     wait_for_mark(page, "head-map", y0=7.5)
