@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
+from playground.analysis.guessing import judge_guess
 from playground.analysis.masked_prediction import predict_masked
 from playground.analysis.positions import read_positions
 from playground.analysis.repeated import repeated_ids
@@ -23,6 +24,7 @@ from playground.models.vocabulary import unknown_words
 from playground.records import (
     GenerationRecord,
     GenerationSettings,
+    Guess,
     MaskedPrediction,
     ModelSpec,
     NextToken,
@@ -49,19 +51,29 @@ class LanguageModel:
         """What the model is: name, kind, sizes, dtype, device."""
         return self.loaded.spec
 
-    def generate(self, prompt: str, settings: GenerationSettings | None = None, **options: Any) -> GenerationRecord:
+    def generate(
+        self, prompt: str, settings: GenerationSettings | None = None, *, begun: Sequence[Step] = (), **options: Any
+    ) -> GenerationRecord:
         """Decode to the end and return the record of it.
 
+        begun: steps of an earlier run of the same prompt that stay, such as
+        `(*run.steps[:5], run.steps[5].choosing(id))` to see what would have come behind another token. The length
+        counts from the prompt on, and the seed goes on where those steps left it.
         options: fields of GenerationSettings, named as in transformers: strategy, temperature, top_k, top_p, min_p,
         typical_p, repetition_penalty, no_repeat_ngram_size, bad_words, force_words, num_beams, do_sample (in a beam
         search), length_penalty, early_stopping, num_return_sequences, max_new_tokens, stop, seed.
         Raises PlaygroundError for what cannot be done.
         """
-        return decoding.DecodingRun(self.loaded, prompt, build_settings(settings, options)).complete()
+        return decoding.DecodingRun(self.loaded, prompt, build_settings(settings, options), begun=begun).complete()
 
-    def stream(self, prompt: str, settings: GenerationSettings | None = None, **options: Any) -> Iterator[Step]:
-        """Yield the steps of a decoding as they happen (beam search: when it is over); closing it ends the decoding."""
-        events = decoding.stream(self.loaded, prompt, build_settings(settings, options))
+    def stream(
+        self, prompt: str, settings: GenerationSettings | None = None, *, begun: Sequence[Step] = (), **options: Any
+    ) -> Iterator[Step]:
+        """Yield the steps of a decoding as they happen (beam search: when it is over); closing it ends the decoding.
+
+        begun: as of `generate`; those steps are not yielded again.
+        """
+        events = decoding.stream(self.loaded, prompt, build_settings(settings, options), begun=begun)
         return (event for event in events if isinstance(event, Step))
 
     def speed_up(self) -> bool:
@@ -176,6 +188,21 @@ class LanguageModel:
         ids = [token.id for token in self._tokens(text)]
         start = tuple(token.id for token in start_tokens(self.loaded)) if self.spec.kind == "encoder-decoder" else ()
         return next_token(self.loaded, ids, written, settings or GenerationSettings(), start)
+
+    def judge_guess(
+        self,
+        prompt: str | tuple[int, ...] | list[int],
+        written: tuple[int, ...] | list[int],
+        step: Step,
+        text: str,
+        sure: float,
+    ) -> Guess:
+        """Return a person's guess of the token behind `prompt` and what has been `written` since, beside what came.
+
+        step: what came; sure: the probability from 0.01 to 0.99 that the person gives the guess. Raises PlaygroundError
+        where nothing was guessed, or the model does not write.
+        """
+        return judge_guess(self.loaded, text, sure, step, self.next_token(prompt, written))
 
     def reading(self, text: str | tuple[int, ...] | list[int]) -> Reading:
         """Return what a decoder thought of each token of a text: log-probability, entropy, probability of ending."""

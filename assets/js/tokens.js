@@ -1,7 +1,7 @@
 // The text as token chips. The value is lines of JSON, one a token (playground/views/tokens.py); while a run goes
 // on it only grows, so that chips are added and those that are there stay as they are.
 const { colorAt, hideTip, onTheme, percent, showTip, visible } = window.playground;
-const PROMPT = 1, SPECIAL = 2, PARTIAL = 4, READ = 8, START = 16;
+const PROMPT = 1, SPECIAL = 2, PARTIAL = 4, READ = 8, START = 16, BY_HAND = 32;
 const scales = { probability: PALETTE.probability, attention: PALETTE.attention };
 const ends = { probability: ["0 %", "100 %"], attention: ["0", "1"] };
 
@@ -22,7 +22,7 @@ const describe = (token, at) => {
   if (flags & READ) lines.push("read, not predicted");
   else if (probability === null) lines.push(at === 0 ? "first token: nothing to predict it from" : "probability follows");
   else lines.push(`probability ${percent(probability)} · rank ${rank}`);
-  lines.push(flags & START ? "with it the decoder starts" : flags & PROMPT ? "given by you" : "written by the model");
+  lines.push(flags & START ? "with it the decoder starts" : flags & PROMPT ? "given by you" : flags & BY_HAND ? "chosen by you" : "written by the model");
   if (flags & PARTIAL) lines.push("bytes of a part of a character");
   const weight = colour === "attention" ? weightAt(at) : null;
   if (weight !== null)
@@ -77,7 +77,7 @@ const add = (token) => {
   token.number = at - part.at + part.number;
   token.part = part.name;
   const chip = document.createElement("span");
-  chip.className = "chip" + (token[5] & PROMPT ? " chip-prompt" : "") + (token[5] & PARTIAL ? " chip-partial" : "");
+  chip.className = "chip" + (token[5] & PROMPT ? " chip-prompt" : "") + (token[5] & PARTIAL ? " chip-partial" : "") + (token[5] & BY_HAND ? " chip-by-hand" : "");
   chip.dataset.tokenIndex = at;
   chip.setAttribute("role", "option");
   chip.setAttribute("aria-selected", "false");

@@ -15,7 +15,7 @@ def compare_with_greedy(beam: GenerationRecord, greedy: GenerationRecord) -> Gre
         raise PlaygroundError("This text was not made by beam search: choose Beam search and generate.")
     pairs = zip(beam.token_ids, greedy.token_ids, strict=False)
     n_shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
-    path = beam.beam_tree.follow(greedy.token_ids)
+    path = beam.beam_tree.follow(step.chosen.id for step in greedy.written)
     return GreedyComparison(
         beam=beam,
         greedy=greedy,

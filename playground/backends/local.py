@@ -36,6 +36,7 @@ from playground.records import (
     GenerationRecord,
     GenerationSettings,
     GreedyComparison,
+    Guess,
     HeadMap,
     HeadPatterns,
     HeadRows,
@@ -52,6 +53,7 @@ from playground.records import (
     ReadText,
     ShuffleComparison,
     ShuffledMap,
+    Step,
     TextDifference,
     TextIds,
     Token,
@@ -131,13 +133,22 @@ class LocalBackend:
         return self._pool.get(model).read(text, second, cut=cut)
 
     def generate(
-        self, model: str, prompt: str, settings: GenerationSettings, cancel: threading.Event, interval_s: float
+        self,
+        model: str,
+        prompt: str,
+        settings: GenerationSettings,
+        cancel: threading.Event,
+        interval_s: float,
+        *,
+        begun: Sequence[Step] = (),
+        most: int | None = None,
     ) -> Iterator[list[GenerationEvent]]:
         """Decode, yielding what has gathered every `interval_s` seconds; the last event is the GenerationRecord.
 
+        begun: steps that were taken before, and stay; most: write at most so many tokens more for now.
         The first event comes at once. Setting `cancel`, or closing the generator, ends the decoding within one token.
         """
-        run = DecodingRun(self._pool.get(model).loaded, prompt, settings, cancel)
+        run = DecodingRun(self._pool.get(model).loaded, prompt, settings, cancel, begun=begun, most=most)
         run.start()
         try:
             while not run.finished:
@@ -268,7 +279,8 @@ class LocalBackend:
     def greedy_beside(self, beam: GenerationRecord, cancel: threading.Event) -> GreedyComparison:
         """Decode greedily what a beam search was made from, with its settings, and compare the two."""
         settings = replace(beam.settings, strategy="greedy")
-        run = DecodingRun(self._pool.get(beam.model).loaded, beam.prompt, settings, cancel)
+        begun = beam.steps[: beam.n_begun]
+        run = DecodingRun(self._pool.get(beam.model).loaded, beam.prompt, settings, cancel, begun=begun)
         return compare_with_greedy(beam, run.complete())
 
     def next_token(
@@ -276,6 +288,18 @@ class LocalBackend:
     ) -> NextToken:
         """Return the distribution of the token behind a prompt and what has been written since, before any filter."""
         return self._pool.get(model).next_token(prompt_ids, written_ids, settings)
+
+    def judge_guess(
+        self,
+        model: str,
+        prompt_ids: tuple[int, ...],
+        written_ids: tuple[int, ...],
+        step: Step,
+        text: str,
+        sure: float,
+    ) -> Guess:
+        """Return a person's guess of the token behind a prompt and what has been written since, beside what came."""
+        return self._pool.get(model).judge_guess(prompt_ids, written_ids, step, text, sure)
 
     def reading(self, model: str, text: str | tuple[int, ...]) -> Reading:
         """Return what a decoder thought of each token of a text that it was given."""

@@ -17,6 +17,7 @@ from playground.records import (
     GenerationRecord,
     GenerationSettings,
     GreedyComparison,
+    Guess,
     HeadMap,
     HeadPatterns,
     HeadRows,
@@ -33,6 +34,7 @@ from playground.records import (
     ReadText,
     ShuffleComparison,
     ShuffledMap,
+    Step,
     TextDifference,
     TextIds,
     Token,
@@ -90,10 +92,19 @@ class Backend(Protocol):
         ...
 
     def generate(
-        self, model: str, prompt: str, settings: GenerationSettings, cancel: threading.Event, interval_s: float
+        self,
+        model: str,
+        prompt: str,
+        settings: GenerationSettings,
+        cancel: threading.Event,
+        interval_s: float,
+        *,
+        begun: Sequence[Step] = (),
+        most: int | None = None,
     ) -> Iterator[list[GenerationEvent]]:
         """Decode, yielding what has gathered every `interval_s` seconds; the last event is the GenerationRecord.
 
+        begun: steps that were taken before, and stay; most: write at most so many tokens more for now.
         Setting `cancel` ends the decoding within one token, and what is there comes as a record all the same.
         """
         ...
@@ -234,6 +245,18 @@ class Backend(Protocol):
         self, model: str, prompt_ids: tuple[int, ...], written_ids: tuple[int, ...], settings: GenerationSettings
     ) -> NextToken:
         """Return the distribution of the token behind a prompt and what has been written since, before any filter."""
+        ...
+
+    def judge_guess(
+        self,
+        model: str,
+        prompt_ids: tuple[int, ...],
+        written_ids: tuple[int, ...],
+        step: Step,
+        text: str,
+        sure: float,
+    ) -> Guess:
+        """Return a person's guess of the token behind a prompt and what has been written since, beside what came."""
         ...
 
     def reading(self, model: str, text: str | tuple[int, ...]) -> Reading:

@@ -1,7 +1,7 @@
 """Beam search as a tree: every hypothesis that transformers' search kept, finished or pruned."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +50,7 @@ class BeamRecorder(StoppingCriteria):
         self._num_beams = plan.settings.num_beams
         self._stop = StopTexts(plan, loaded.codec)
         self._n_given = plan.n_given
+        self._n_begun = len(plan.begun_ids)
         self._nodes: list[_Node] = []
         self._continuations: torch.Tensor | None = None  # (continuation, length)
         self._continuation_nodes: list[int] = []  # -1 where it has none
@@ -88,14 +89,19 @@ class BeamRecorder(StoppingCriteria):
         return self._stop.ends_ids(ids)
 
     def finish(self, best_ids: list[int], decoder: IncrementalDecoder) -> tuple[list[Step], BeamTree]:
-        """Return the steps of the best sequence, and the tree in which its nodes are marked."""
+        """Return the steps of the best sequence, and the tree in which its nodes are marked.
+
+        best_ids: what the search has written. Its nodes count from where it began, the steps from the prompt on.
+        """
         children = {(node.parent, node.choice.id): index for index, node in enumerate(self._nodes)}
         path: list[int] = []
         for id in best_ids:
             path.append(children[path[-1] if path else None, id])
         in_path = set(path)
         steps = [
-            build_step(node.step, node.distribution, node.choice, decoder.push(node.choice.id), self._codec)
+            build_step(
+                self._n_begun + node.step, node.distribution, node.choice, decoder.push(node.choice.id), self._codec
+            )
             for node in (self._nodes[index] for index in path)
         ]
         nodes = tuple(
@@ -115,7 +121,7 @@ class BeamRecorder(StoppingCriteria):
         )
         settings = self._plan.settings
         return steps, BeamTree(
-            nodes, self._num_beams, settings.length_penalty, settings.early_stopping, self._plan.max_new_tokens
+            nodes, self._num_beams, settings.length_penalty, settings.early_stopping, self._plan.n_left
         )
 
     def _mark_running(self) -> None:
@@ -132,7 +138,7 @@ class BeamRecorder(StoppingCriteria):
         distributions, choices = observe(self._raw, self._filtered, ids, parent_rows)
         log_probs = self._filtered[parent_rows, ids]
         totals = (log_probs + self._row_scores[parent_rows]).tolist()  # float32, as transformers adds them
-        step = continuations.shape[1] - 1 - self._n_given
+        step = continuations.shape[1] - 1 - self._n_given - self._n_begun
         self._continuations, self._continuation_nodes = continuations, []
         ended = self._ended(continuations)
         running = self._running(totals, ended)
@@ -174,13 +180,16 @@ class BeamRecorder(StoppingCriteria):
         return sequences[:, self._n_given :].tolist()
 
     def _report(self, continuations: torch.Tensor) -> None:
-        ids = continuations[0, self._n_given :].tolist()
+        ids = continuations[0, self._n_given + self._n_begun :].tolist()
         labels = tuple(self._codec.candidate_text(id)[1] for id in ids)
         self._emit(BeamProgress(step=len(ids), text=self._codec.decode(ids), token_labels=labels))
 
 
-def chain_tree(steps: list[Step], settings: GenerationSettings) -> BeamTree:
-    """Return the tree of a search with one beam, which is greedy decoding: one hypothesis, nothing pruned."""
+def chain_tree(steps: Sequence[Step], settings: GenerationSettings) -> BeamTree:
+    """Return the tree of a search with one beam, which is greedy decoding: one hypothesis, nothing pruned.
+
+    steps: those that the search has taken
+    """
     nodes: list[BeamNode] = []
     score = 0.0
     for index, step in enumerate(steps):

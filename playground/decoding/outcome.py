@@ -10,8 +10,13 @@ def score_in(tree: BeamTree, ids: list[int]) -> float | None:
     return tree.penalised(path[-1]) if path and len(path) == len(ids) else None
 
 
-def finish_reason_of(plan: Plan, steps: list[Step], hit_stop_string: bool, nothing_left: bool) -> FinishReason:
-    """Return why a decoding ended: nothing_left says that the filters had left no token."""
+def finish_reason_of(
+    plan: Plan, steps: list[Step], hit_stop_string: bool, nothing_left: bool, *, is_paused: bool = False
+) -> FinishReason:
+    """Return why a decoding ended.
+
+    nothing_left: the filters had left no token; is_paused: no more were asked for now
+    """
     is_full = len(steps) >= plan.max_new_tokens
     is_forced = is_full and plan.rules.forced_last is not None  # an end that was no choice
     if steps and steps[-1].token.id in plan.eos_ids and not is_forced:
@@ -22,4 +27,4 @@ def finish_reason_of(plan: Plan, steps: list[Step], hit_stop_string: bool, nothi
         return "nothing-left"
     if is_full:
         return "context" if plan.cut_by_context else "length"
-    return "stopped"
+    return "paused" if is_paused else "stopped"

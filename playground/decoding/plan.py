@@ -32,9 +32,10 @@ class Plan:
     prompt: str
     prompt_tokens: tuple[Token, ...]
     settings: GenerationSettings
-    max_new_tokens: int  # what fits
+    max_new_tokens: int  # what fits, those that are begun with among them
     cut_by_context: bool  # fewer than were asked for
     n_given: int  # ids that the decoder begins with: the prompt, or a start token
+    begun_ids: tuple[int, ...]  # what has been written already, and stays
     eos_ids: frozenset[int]
     rules: TokenRules
     config: GenerationConfig
@@ -43,9 +44,16 @@ class Plan:
     def prompt_ids(self) -> tuple[int, ...]:
         return tuple(token.id for token in self.prompt_tokens)
 
+    @property
+    def n_left(self) -> int:
+        """How many tokens are still to be written at most."""
+        return max(0, self.max_new_tokens - len(self.begun_ids))
 
-def plan_decoding(loaded: LoadedModel, prompt: str, settings: GenerationSettings) -> Plan:
-    """Return how to decode `prompt`.
+
+def plan_decoding(
+    loaded: LoadedModel, prompt: str, settings: GenerationSettings, begun_ids: tuple[int, ...] = ()
+) -> Plan:
+    """Return how to decode `prompt`, or to go on where `begun_ids` have been written already.
 
     Raises PlaygroundError where the model cannot continue a text, the prompt cannot be read, or leaves no room.
     """
@@ -73,6 +81,7 @@ def plan_decoding(loaded: LoadedModel, prompt: str, settings: GenerationSettings
         max_new_tokens=max_new_tokens,
         cut_by_context=max_new_tokens < settings.max_new_tokens,
         n_given=n_given,
+        begun_ids=begun_ids,
         eos_ids=frozenset(eos),
         rules=rules,
         config=_explicit_config(loaded, settings, n_given + max_new_tokens, eos),

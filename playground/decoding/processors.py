@@ -75,8 +75,10 @@ class Draw(LogitsProcessor):
     while other threads draw from theirs.
     """
 
-    def __init__(self, seed: int, device: torch.device) -> None:
+    def __init__(self, seed: int, device: torch.device, n_before: int = 0) -> None:
+        """n_before: how many draws have been made already: the first one here is the next of the same seed."""
         self.generator = torch.Generator(device).manual_seed(seed)
+        self._n_before = n_before
         self.exponentials: torch.Tensor | None = None  # of the last draw  # (row, vocabulary)
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.Tensor) -> torch.Tensor:
@@ -89,7 +91,10 @@ class Draw(LogitsProcessor):
         Each token waits for an exponential time divided by its probability, and the first one wins; torch divides
         the other way round and takes the largest.
         """
-        self.exponentials = torch.empty_like(probs).exponential_(1.0, generator=self.generator)
+        self.exponentials = torch.empty_like(probs)
+        for _ in range(1 + self._n_before):
+            self.exponentials.exponential_(1.0, generator=self.generator)
+        self._n_before = 0
         return (probs / self.exponentials).argmax(dim=-1, keepdim=True)
 
 

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
@@ -24,6 +24,7 @@ from playground.decoding.stopping import StopTexts
 from playground.decoding.traced import traced_step
 from playground.models.codec import IncrementalDecoder, with_rest
 from playground.models.loading import LoadedModel
+from playground.models.reading import start_tokens
 from playground.records import (
     BeamTree,
     GeneratedSequence,
@@ -50,9 +51,18 @@ class DecodingRun:
         prompt: str,
         settings: GenerationSettings,
         cancel: threading.Event | None = None,
+        *,
+        begun: Sequence[Step] = (),
+        most: int | None = None,
     ) -> None:
+        """begun: steps that have been taken already, and stay; most: write at most so many more for now.
+
+        The run then goes on as if it had taken those steps itself: the length counts from the prompt on, and what
+        is drawn is what the seed gives behind so many draws. (Several texts, and a search, begin anew there.)
+        """
         self._loaded = loaded
-        self._plan = plan_decoding(loaded, prompt, settings)
+        self._plan = plan_decoding(loaded, prompt, settings, tuple(step.chosen.id for step in begun))
+        self._begun, self._most = begun, most
         self._cancel = cancel or threading.Event()
         self._events: deque[GenerationEvent] = deque()
         self._news = threading.Condition()
@@ -135,12 +145,14 @@ class DecodingRun:
         # A decoder-only model goes on from the prompt, so the first token's space depends on it
         is_decoder = self._loaded.spec.kind == "decoder"
         decoder = self._loaded.codec.incremental(plan.prompt_ids if is_decoder else ())
+        # One that was chosen by hand may end, or begin, within a character
+        self._begun = [replace(step, token=decoder.push(step.chosen.id)) for step in self._begun]
         others: tuple[GeneratedSequence, ...]
         if settings.searches:
             steps, tree, hit_stop_string, others = self._search(decoder)
         else:
             steps, hit_stop_string, others = self._choose_one_by_one(decoder)
-            tree = chain_tree(steps, settings) if settings.strategy == "beam" else None
+            tree = chain_tree(steps[len(self._begun) :], settings) if settings.strategy == "beam" else None
         if steps and (rest := decoder.finish()):
             steps[-1] = replace(steps[-1], token=with_rest(steps[-1].token, rest))
         text, ids = "".join(step.token.text for step in steps), tuple(step.token.id for step in steps)
@@ -153,22 +165,43 @@ class DecodingRun:
             token_ids=ids,
             prompt_tokens=plan.prompt_tokens,
             steps=tuple(steps),
-            finish_reason=finish_reason_of(plan, steps, hit_stop_string, self._nothing_left),
+            finish_reason=finish_reason_of(
+                plan, steps, hit_stop_string, self._nothing_left, is_paused=self._is_paused(len(steps))
+            ),
             beam_tree=tree,
             duration_s=time.perf_counter() - started,
             sequences=(GeneratedSequence(ids, text, tree.sequence_score if tree else None), *others),
+            n_begun=len(self._begun),
         )
+
+    def _is_paused(self, n_steps: int) -> bool:
+        return self._most is not None and n_steps - len(self._begun) >= self._most and not self._cancel.is_set()
+
+    def _is_over(self, stop: StopTexts) -> bool:
+        """Return whether there is nothing to write: it was stopped, or what has been begun with is a whole text."""
+        plan = self._plan
+        ends = bool(plan.begun_ids) and (plan.begun_ids[-1] in plan.eos_ids or stop.ends_ids([*plan.begun_ids]))
+        return ends or not plan.n_left or self._most == 0 or self._cancel.is_set()
 
     def _choose_one_by_one(self, decoder: IncrementalDecoder) -> tuple[list[Step], bool, tuple[GeneratedSequence, ...]]:
         plan, settings, codec = self._plan, self._plan.settings, self._loaded.codec
-        draw = Draw(settings.seed, self._loaded.model.device) if settings.draws else None
+        draw = Draw(settings.seed, self._loaded.model.device, len(self._begun)) if settings.draws else None
         filters = self._filters()
         names = tuple(dict.fromkeys(one.name for one in filters))
         stop = StopTexts(plan, codec)
-        recorder = StepRecorder(codec, decoder, stop, self._cancel, end_ids=plan.eos_ids, names=names, drawing=draw)
+        recorder = StepRecorder(
+            codec,
+            decoder,
+            stop,
+            self._cancel,
+            end_ids=plan.eos_ids,
+            names=names,
+            drawing=draw,
+        )
+        recorder.go_on(self._begun, self._most)
         recorder.tell(self._emit, self._notify)
         self._recorder = recorder
-        if not self._cancel.is_set():
+        if not self._is_over(stop):
             processors = tapped(filters, recorder)
             try:
                 if draw is not None and generate_draws(settings):
@@ -182,13 +215,15 @@ class DecodingRun:
                 self._nothing_left = True
         recorder.flush()
         others = tuple(GeneratedSequence(tuple(ids), codec.decode(ids), None) for ids in recorder.others)
-        return recorder.steps, recorder.hit_stop_string, others
+        hit_stop_string = recorder.hit_stop_string or stop.ends_ids([*plan.begun_ids])
+        return recorder.steps, hit_stop_string, others
 
     def _search(self, decoder: IncrementalDecoder) -> tuple[list[Step], BeamTree, bool, tuple[GeneratedSequence, ...]]:
         plan = self._plan
         recorder = BeamRecorder(self._loaded, plan, self._cancel, self._emit)
+        begun = [*plan.begun_ids]
         found: list[list[int]] = [[]]
-        if not self._cancel.is_set():
+        if not self._is_over(StopTexts(plan, self._loaded.codec)):
             processors = [
                 Tap(recorder.before_filters),
                 *(one.process for one in self._filters()),
@@ -201,35 +236,42 @@ class DecodingRun:
         for step in steps:
             self._emit(step)
         decode = self._loaded.codec.decode
-        others = tuple(GeneratedSequence(tuple(ids), decode(ids), score_in(tree, ids)) for ids in found[1:])
-        return steps, tree, recorder.hits_stop_string(found[0]), others
+        others = tuple(GeneratedSequence((*begun, *ids), decode(begun + ids), score_in(tree, ids)) for ids in found[1:])
+        return [*self._begun, *steps], tree, recorder.hits_stop_string(begun + found[0]), others
 
     def _continue(self, processors: list[Any], criterion: Any) -> None:
         model, plan = self._loaded.model, self._plan
-        ids = torch.tensor([plan.prompt_ids], device=model.device)  # (1, prompt)
+        ids = torch.tensor([[*plan.prompt_ids, *plan.begun_ids]], device=model.device)  # (1, length)
         continue_text(
             model,
             ids,
             processors,
             criterion,
             eos_ids=plan.eos_ids,
-            max_new_tokens=plan.max_new_tokens,
+            max_new_tokens=plan.n_left,
             step=traced_step(model),
         )
 
     def _generate(self, processors: list[Any], criterion: Any) -> list[list[int]]:
-        """Run generate; return the ids of each sequence, best first, without the prompt."""
+        """Run generate; return the ids of each sequence, best first, without what it began with."""
         model, plan = self._loaded.model, self._plan
+        given, more = [*plan.prompt_ids], {}
+        if plan.begun_ids and model.config.is_encoder_decoder:
+            start = [token.id for token in start_tokens(self._loaded)]
+            more["decoder_input_ids"] = torch.tensor([[*start, *plan.begun_ids]], device=model.device)
+        else:
+            given += plan.begun_ids
         with torch.inference_mode():
-            ids = torch.tensor([plan.prompt_ids], device=model.device)  # (1, prompt)
+            ids = torch.tensor([given], device=model.device)  # (1, length)
             output = model.generate(
                 ids,
+                **more,
                 attention_mask=torch.ones_like(ids),  # else an end-of-text in the prompt is taken for padding
                 generation_config=plan.config,
                 logits_processor=LogitsProcessorList(processors),
                 stopping_criteria=StoppingCriteriaList([criterion]),
             )
-        sequences = output.sequences[:, plan.n_given :].tolist()
+        sequences = output.sequences[:, plan.n_given + len(plan.begun_ids) :].tolist()
         places = getattr(output, "beam_indices", None)  # (sequence, length), -1 behind the end of each
         if places is None:
             return sequences
@@ -250,13 +292,18 @@ class DecodingRun:
 
 
 def stream(
-    loaded: LoadedModel, prompt: str, settings: GenerationSettings, cancel: threading.Event | None = None
+    loaded: LoadedModel,
+    prompt: str,
+    settings: GenerationSettings,
+    cancel: threading.Event | None = None,
+    *,
+    begun: Sequence[Step] = (),
 ) -> Iterator[GenerationEvent]:
     """Return the events of a decoding as they happen, last the record. Closing the iterator ends the decoding.
 
-    Raises PlaygroundError at once where the prompt cannot be continued.
+    begun: as of DecodingRun. Raises PlaygroundError at once where the prompt cannot be continued.
     """
-    return _events_of(DecodingRun(loaded, prompt, settings, cancel))
+    return _events_of(DecodingRun(loaded, prompt, settings, cancel, begun=begun))
 
 
 def _events_of(run: DecodingRun) -> Iterator[GenerationEvent]:

@@ -71,7 +71,16 @@ class StepRecorder(StoppingCriteria):
         self._gathered: deque[_Gathered] = deque()
         self._flushing = threading.Lock()
         self._text = ""
+        self._begun_ids: list[int] = []
+        self._n_left: int | None = None  # tokens that may still come; None: as many as do
         self._over: list[bool] = [False]  # of each row
+
+    def go_on(self, begun: Sequence[Step], most: int | None) -> None:
+        """Take steps that were taken before for the first ones, and stop after `most` more."""
+        self.steps = [*begun]
+        self._text = "".join(step.token.text for step in begun)
+        self._begun_ids = [step.chosen.id for step in begun]
+        self._n_left = most
 
     def tell(self, emit: Callable[[Step], None], notify: Callable[[], None]) -> None:
         """Hand steps to `emit` as they are made, and call `notify` when there is something to flush."""
@@ -94,14 +103,16 @@ class StepRecorder(StoppingCriteria):
         """Take in the chosen tokens, the last of `input_ids`  # (row, length); return which rows are to end."""
         if len(input_ids) > len(self._over):
             self._over += [False] * (len(input_ids) - len(self._over))
-            self.others = [[] for _ in self._over[1:]]
+            self.others = [[*self._begun_ids] for _ in self._over[1:]]
         if not self._over[0]:  # on MPS generate takes one step more before it looks
             self._gather(int(input_ids[0, -1]))
         for row, ids in enumerate(self.others, start=1):
             if not self._over[row]:
                 ids.append(int(input_ids[row, -1]))
                 self._over[row] = ids[-1] in self._end_ids or self._stop.ends_ids(ids)
-        cancelled = self._cancel.is_set()
+        if self._n_left is not None:
+            self._n_left -= 1
+        cancelled = self._cancel.is_set() or self._n_left == 0
         return torch.tensor([over or cancelled for over in self._over], device=input_ids.device)
 
     def flush(self) -> None:

@@ -17,6 +17,7 @@ from playground.records.generation import (
     Step,
 )
 from playground.records.greedy_comparison import GreedyComparison
+from playground.records.guesses import Guess
 from playground.records.known_model import Allowance, KnownModel
 from playground.records.loading import LoadProgress, LoadStage
 from playground.records.maps import (
@@ -35,6 +36,7 @@ from playground.records.norms import NormMap
 from playground.records.patterns import HeadPatterns, PatternName, PatternScore, describe, fitting
 from playground.records.positions import PositionalSignal, PositionKind, RotaryAngles, ShuffleComparison, ShuffledMap
 from playground.records.query_key import QueryKeyRow
+from playground.records.run_tree import RunNode, RunTree
 from playground.records.settings import EarlyStopping, GenerationSettings, Strategy, contradictions, remarks
 from playground.records.spec import ModelKind, ModelSpec, Placement
 from playground.records.text_difference import TextDifference
@@ -65,6 +67,7 @@ __all__ = [
     "GenerationRecord",
     "GenerationSettings",
     "GreedyComparison",
+    "Guess",
     "HeadMap",
     "HeadPatterns",
     "HeadRows",
@@ -91,6 +94,8 @@ __all__ = [
     "Reading",
     "RotaryAngles",
     "RuleEffect",
+    "RunNode",
+    "RunTree",
     "ShuffleComparison",
     "ShuffledMap",
     "Step",

@@ -1,16 +1,17 @@
 """What was asked of a decoding, and every step that it took."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from playground.records.beams import BeamProgress, BeamTree
+from playground.records.errors import PlaygroundError
 from playground.records.settings import GenerationSettings
 from playground.records.tokens import Token
 
-FinishReason = Literal["length", "end-of-text", "stop-string", "stopped", "context", "nothing-left"]
+FinishReason = Literal["length", "end-of-text", "stop-string", "stopped", "context", "nothing-left", "paused"]
 
 
 class Candidate(NamedTuple):
@@ -76,11 +77,27 @@ class Step:
     end_probability: float = 0.0  # of all ends of the text together, in the raw distribution
     funnel: Funnel | None = None  # None in a search: its distributions are those of many hypotheses
     draw: Draw | None = None  # None where nothing was left to chance
+    by_hand: bool = False  # whoever sits at the page chose the token
 
     @property
     def log_probability(self) -> float:
         """Of the chosen token in the raw distribution, in nats."""
         return math.log(self.chosen.raw_probability) if self.chosen.raw_probability > 0 else -math.inf
+
+    def choosing(self, id: int) -> "Step":
+        """Return the step with another of its candidates chosen by hand.
+
+        Raises PlaygroundError where there is no such candidate. Where the token's share of the text is more or less
+        than the candidate's, a run that begins with the step puts that right.
+        """
+        if id == self.chosen.id:
+            return self
+        found = [place for place, candidate in enumerate(self.candidates) if candidate.id == id]
+        if not found:
+            raise PlaygroundError("That token is none of the candidates of this step: choose one that is shown.")
+        chosen = self.candidates[found[0]]
+        token = Token(chosen.id, chosen.text, chosen.label)
+        return replace(self, chosen=chosen, rank=found[0] + 1, token=token, draw=None, by_hand=True)
 
 
 @dataclass(frozen=True)
@@ -108,6 +125,12 @@ class GenerationRecord:
     beam_tree: BeamTree | None
     duration_s: float
     sequences: tuple[GeneratedSequence, ...] = ()  # all that were asked for, this record's own first
+    n_begun: int = 0  # of the steps, those that had been taken before, and from which it went on
+
+    @property
+    def written(self) -> tuple[Step, ...]:
+        """The steps that this run took itself."""
+        return self.steps[self.n_begun :]
 
     @property
     def perplexity(self) -> float:

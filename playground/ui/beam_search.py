@@ -59,7 +59,7 @@ class BeamSearch:
             return {self.status: gr.skip()}
         node = tree.nodes[place_in(event, 0, len(tree.nodes))]
         if node.in_best:
-            return self.selection.follow(visit, session.select(session.n_prompt + node.step))
+            return self.selection.follow(visit, session.select(session.search_start + node.step))
         visit.session = session = replace(session, branch=node.id)
         return {self.visit: visit} | dict(zip(self.beams.outputs(), self.beams.show_selection(session), strict=True))
 

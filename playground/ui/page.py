@@ -11,6 +11,7 @@ from playground.ui.tabs.attention import build_attention
 from playground.ui.tabs.beams import build_beams
 from playground.ui.tabs.choices import build_choices
 from playground.ui.tabs.compare import build_compare
+from playground.ui.tabs.steps import StepsTab, build_steps
 from playground.ui.text_panel import build_text_panel
 from playground.ui.wiring import Wiring
 
@@ -40,11 +41,13 @@ def build_page(backend: Backend) -> gr.Blocks:
                 attention = build_attention()
             with gr.Tab("Choices", id="choices"):
                 choices = build_choices(instruments)
+            with gr.Tab(StepsTab.name, id="steps"):
+                steps = build_steps()
             with gr.Tab("Beams", id="beams"):
                 beams = build_beams()
             with gr.Tab("Compare", id="compare"):
                 compare = build_compare()
-        Wiring(backend, visit, panel, decoding, attention, choices, beams=beams).wire(page)
+        Wiring(backend, visit, panel, decoding, attention, choices, beams=beams, steps=steps).wire(page)
         Compare(backend, panel, decoding, compare).wire(page)
         Endpoints(backend, gr.Error).register(gr.api)
     return page

@@ -111,7 +111,7 @@ class Selection:
         attention = self.attention
         values = attention.show_selection(self.backend, session, visit.view, moved=moved)
         shown = dict(zip(attention.outputs(), values, strict=True))
-        shown |= self.choices.show_selection(self.backend, session, is_open=visit.choices_open)
+        shown |= self.choices.show_selection(self.backend, session, is_open=visit.instrument == self.choices.name)
         shown |= dict(zip(self.beams.outputs(), self.beams.show_selection(session), strict=True))
         chips = gr.HTML(selected=session.selected, tint=show_tint(self.backend, session))
         visit.session = session
@@ -137,8 +137,8 @@ class Selection:
     @in_turn
     def on_instrument(self, visit: Visit, event: gr.SelectData) -> dict[Any, Any]:
         """Another instrument was opened: the funnel is filled only while it is in sight."""
-        visit.choices_open = event.value == self.choices.name
-        if not visit.choices_open or not visit.session.ids:
+        visit.instrument = str(event.value)
+        if visit.instrument != self.choices.name or not visit.session.ids:
             return {self.status: gr.skip()}
         return {self.choices.funnel: self.choices.show_funnel(self.backend, visit.session)}
 

@@ -17,10 +17,12 @@ from playground.records import (
     GeneratedSequence,
     GenerationRecord,
     GenerationSettings,
+    Guess,
     MapValues,
     MapView,
     ModelKind,
     PatternName,
+    RunTree,
     Step,
     TextIds,
     Token,
@@ -67,6 +69,8 @@ class Session:
     mask_off: bool = False  # counterfactual: every token sees all others
     hidden: tuple[int, ...] = ()  # counterfactual: tokens that no other sees
     run: GenerationRecord | None = None  # that wrote the text
+    runs: RunTree = field(default_factory=RunTree)  # all that this visitor has made, and which of them is shown
+    guesses: tuple[Guess, ...] = ()  # of next tokens, in the order in which they were made
     branch: int | None = None  # the selected hypothesis of a beam search, where it is not on the winner's path
 
     @property
@@ -163,6 +167,11 @@ class Session:
         return self.run.beam_tree if self.run else None
 
     @property
+    def search_start(self) -> int:
+        """The first token that the run wrote itself."""
+        return self.n_prompt + (self.run.n_begun if self.run else 0)
+
+    @property
     def settings(self) -> GenerationSettings | None:
         """The settings of the run, where the text was generated."""
         return self.run.settings if self.run else None
@@ -208,7 +217,7 @@ class Visit:
         self.lock = threading.RLock()
         self.session = Session()
         self.view = ""  # the view of a head that is open; the first where it is none
-        self.choices_open = False  # whether the Choices tab is
+        self.instrument = ""  # the name of the tab that is open; the first where it is empty
 
     def __deepcopy__(self, memo: dict[int, object]) -> "Visit":
         """Gradio copies the initial state for each visitor, who gets a visit of their own."""

@@ -60,7 +60,9 @@ def status_line(text: str, tone: Tone = "quiet") -> str:
 
 def describe_run(record: GenerationRecord) -> str:
     """Return what a run did: its length, its speed, and why it ended."""
-    count = len(record.steps)
+    if record.finish_reason == "paused":
+        return f"{len(record.steps)} tokens so far, one at a time."
+    count = len(record.written)
     speed = count / record.duration_s if record.duration_s > 0 else 0.0
     reasons = {
         "length": "it has the length that you asked for",

@@ -7,6 +7,7 @@ import gradio as gr
 from playground.backends.protocol import Backend
 from playground.ui.components import build_token_chips
 from playground.ui.controls.decoding import DecodingControls, build_decoding, build_preview, build_strategy
+from playground.ui.history import HistoryPanel, build_history
 from playground.ui.status import AT_ONCE, status_line
 
 ANALYSE = "Analyse without generating"
@@ -34,6 +35,7 @@ class TextPanel:
     analyse: gr.Button
     status: gr.HTML
     tokens: gr.HTML
+    history: HistoryPanel
     examples: tuple[gr.Button, ...]
 
 
@@ -96,4 +98,5 @@ def build_text_panel(backend: Backend) -> tuple[TextPanel, DecodingControls]:
     with gr.Column(elem_id="panel-text"):
         tokens = build_token_chips("tokens")
         status = gr.HTML(status_line("Ready."), elem_id="status")
-    return TextPanel(prompt, second, model, room, generate, stop, analyse, status, tokens, examples), decoding
+        history = build_history()
+    return TextPanel(prompt, second, model, room, generate, stop, analyse, status, tokens, history, examples), decoding

@@ -7,30 +7,31 @@ from typing import Any
 import gradio as gr
 
 from playground.backends.protocol import Backend
-from playground.records import BeamProgress, GenerationRecord, PlaygroundError, Step
 from playground.ui.beam_search import BeamSearch
 from playground.ui.controls.decoding import DecodingControls, settings_from
 from playground.ui.controls.preview import Preview
+from playground.ui.history import history_updates
 from playground.ui.model_choice import ModelChoice
-from playground.ui.room import analysis_line, checked_writer
+from playground.ui.room import analysis_line
+from playground.ui.runs import Runs
 from playground.ui.selection import Selection
-from playground.ui.session import Cancellations, Session, Visit, in_turn
-from playground.ui.shown_text import session_of, session_of_text, within_kind
+from playground.ui.session import Session, Visit, in_turn
+from playground.ui.shown_text import session_of_text, within_kind
 from playground.ui.status import (
     AT_ONCE,
     PRIVATE,
     RUNS_MODEL,
-    STREAM_INTERVAL_S,
-    describe_run,
     on_leaving,
     says_errors,
-    status_line,
 )
+from playground.ui.step_by_step import StepByStep
 from playground.ui.tabs.attention import AttentionTab, show_tint
 from playground.ui.tabs.beams import BeamsTab
 from playground.ui.tabs.choices import ChoicesTab
+from playground.ui.tabs.steps import StepsTab
 from playground.ui.text_panel import TextPanel
-from playground.views.tokens import prompt_lines, scored_lines, step_lines
+from playground.ui.writing import Task, Writer
+from playground.views.tokens import scored_lines, step_lines
 
 
 class Wiring:
@@ -46,6 +47,7 @@ class Wiring:
         choices: ChoicesTab,
         *,
         beams: BeamsTab,
+        steps: StepsTab,
     ) -> None:
         self.backend = backend
         self.visit = visit
@@ -55,7 +57,9 @@ class Wiring:
         self.attention = attention
         self.choices = choices
         self.beams = beams
-        self.cancellations = Cancellations()
+        self.writer = Writer(backend, visit, panel)
+        self.runs = Runs(backend, visit, panel, decoding, writer=self.writer)
+        self.steps = StepByStep(backend, visit, steps, self.runs)
 
     def wire(self, page: gr.Blocks) -> None:
         """Attach every handler."""
@@ -65,32 +69,32 @@ class Wiring:
         selection.wire()
         BeamSearch(self.backend, self.visit, panel, self.beams, selection).wire(page, shown)
         Preview(self.backend, panel.prompt, panel.model, self.decoding).wire(page)
-        panel.stop.click(self.on_stop, **AT_ONCE)
-        on_leaving(page, self.on_stop)  # a closed tab leaves no run behind
+        panel.stop.click(self.writer.on_stop, **AT_ONCE)
+        on_leaving(page, self.writer.on_stop)  # a closed tab leaves no run behind
         ModelChoice(self.backend, self.visit, panel, self.decoding, self.attention).wire(page)
 
     def wire_generation(self) -> Any:
-        """Generate and Analyse, each followed by the instruments; return the event when a generated text is shown."""
+        """Whatever brings another text, each followed by the instruments; return when a generated text is shown."""
         panel = self.panel
         instruments = [*self.attention.outputs(), *self.choices.outputs(), *self.beams.outputs()]
         inputs = {"prompt": panel.prompt, "model": panel.model, "visit": self.visit}
-        outputs = [panel.tokens, panel.status, panel.generate, panel.stop, self.visit]
         generated = gr.on(
             [panel.generate.click, panel.prompt.submit],
             self.on_generate,
             inputs_kwargs={**inputs, **self.decoding.inputs()},
-            outputs=outputs,
+            outputs=self.writer.outputs(),
             trigger_mode="once",
             **RUNS_MODEL,
         )
         analysed = panel.analyse.click(
             self.on_analyse,
             inputs_kwargs={**inputs, "second": panel.second},
-            outputs=[panel.tokens, panel.status, self.visit],
+            outputs=[panel.tokens, panel.status, self.visit, *panel.history.outputs()],
             **RUNS_MODEL,
         )
         shown = []
-        for event in (generated, analysed):
+        others = [*self.runs.wire(self.choices), *self.steps.wire(self.choices.tabs)]
+        for event in (generated, analysed, *others):
             overview = event.success(
                 self.on_text,
                 inputs_kwargs={"visit": self.visit},
@@ -105,58 +109,15 @@ class Wiring:
                     **PRIVATE,
                 )
             )
+        for event in shown:
+            self.steps.refresh(event.success)
         return shown[0]
 
     def on_generate(
         self, request: gr.Request, prompt: str, model: str, visit: Visit, **settings: Any
     ) -> Iterator[dict[Any, Any]]:
-        """Stream a generation; what is there stays there when it is stopped or fails."""
-        panel = self.panel
-        idle = {panel.generate: gr.Button(interactive=True), panel.stop: gr.Button(interactive=False)}
-        visitor = str(request.session_hash)
-        switch = self.cancellations.begin(visitor)
-        try:
-            wanted = settings_from(settings)
-            kind = checked_writer(self.backend.spec(model))
-            read = self.backend.read(model, prompt)
-            begun = session_of_text(model, read, kind, visit.session)  # as it looks until something is written
-            lines = prompt_lines(begun.tokens, begun.parts, begun.n_read)
-            yield {
-                panel.status: status_line("Generating …", "busy"),
-                panel.generate: gr.Button(interactive=False),
-                panel.stop: gr.Button(interactive=True),
-            }
-            # The text on the page is replaced only when the model has begun: a prompt may be refused until then.
-            deselect: gr.HTML | None = gr.HTML(value="", selected=-1)
-            for events in self.backend.generate(model, prompt, wanted, switch, STREAM_INTERVAL_S):
-                lines += step_lines(event for event in events if isinstance(event, Step))
-                last = events[-1]
-                if isinstance(last, GenerationRecord):
-                    with visit.lock:
-                        visit.session = finished = session_of(last, read, kind, visit.session)
-                    yield {
-                        **idle,
-                        panel.tokens: gr.HTML(value=lines, selected=finished.selected),
-                        panel.status: status_line(describe_run(last)),
-                        self.visit: visit,
-                    }
-                    continue
-                if deselect is not None:
-                    yield {panel.tokens: deselect}
-                    deselect = None
-                # Only what changes, and as a string: each value that is sent takes time from the decoding
-                if isinstance(last, BeamProgress):
-                    yield {panel.tokens: lines, panel.status: progress_line(last)}
-                else:
-                    yield {panel.tokens: lines}
-        except PlaygroundError as error:
-            yield {**idle, panel.status: status_line(str(error), "error")}
-        finally:
-            self.cancellations.end(visitor, switch)
-
-    def on_stop(self, request: gr.Request) -> None:
-        """End this visitor's run within one token."""
-        self.cancellations.cancel(str(request.session_hash))
+        """Begin a run."""
+        yield from self.runs.writing(request, visit, lambda: Task(model, prompt, settings_from(settings)))
 
     @says_errors
     @in_turn
@@ -166,13 +127,14 @@ class Wiring:
         read = self.backend.read(model, prompt, "" if spec.kind == "decoder" else second, cut=True)
         session = session_of_text(model, read, spec.kind, visit.session)
         scores = self.backend.score(model, session.text)
-        visit.session = session
+        visit.session = session = replace(session, runs=session.runs.hidden())
         return {
             panel.tokens: gr.HTML(
                 value=scored_lines(scores, session.tokens, session.parts, session.n_read), selected=session.selected
             ),
             panel.status: analysis_line(read, spec),
             self.visit: visit,
+            **history_updates(panel.history, session.runs),
         }
 
     @says_errors
@@ -195,7 +157,7 @@ class Wiring:
         scores = self.backend.score(session.model, session.text)[: session.n_prompt]
         values = self.attention.show_views(self.backend, session, visit.view)
         shown = dict(zip(self.attention.outputs(), values, strict=True))
-        shown |= self.choices.show_text(self.backend, session, is_open=visit.choices_open)
+        shown |= self.choices.show_text(self.backend, session, is_open=visit.instrument == self.choices.name)
         shown |= dict(zip(self.beams.outputs(), self.beams.show_text(session), strict=True))
         lines = scored_lines(scores, session.tokens, session.parts, session.n_read) + step_lines(session.steps)
         chips = gr.HTML(value=lines, selected=session.selected, tint=show_tint(self.backend, session))
@@ -205,8 +167,3 @@ class Wiring:
         """Return the session with the kinds of attention of its text, and a kind, layer and head that there are."""
         shapes = self.backend.attention_shapes(session.model, session.text)
         return within_kind(replace(session, shapes=shapes), session.kind)
-
-
-def progress_line(event: BeamProgress) -> str:
-    """Return how far a beam search is, whose text is not there before its end."""
-    return status_line(f"Beam search, {event.step} tokens; the best beam at this moment: {event.text}", "busy")

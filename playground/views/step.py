@@ -68,6 +68,12 @@ def describe_step(step: Step) -> str:
     """Return the step in one plain sentence, for the page and for screen readers; not escaped."""
     kept = "one candidate" if step.n_kept == 1 else f"{step.n_kept:,} candidates"
     token = plain_label(step.token)
+    if step.by_hand:
+        return (
+            f"Step {step.index + 1}: “{token}” was chosen by hand. The model gave it "
+            f"{100 * step.chosen.raw_probability:.1f} %, its number {step.rank:,} of all tokens. "
+            f"Entropy {step.entropy_bits:.2f} bits."
+        )
     return (
         f"Step {step.index + 1}: the model gave “{token}” {100 * step.chosen.raw_probability:.1f} %, "
         f"its number {step.rank:,} of all tokens; the filters left {kept}, and “{token}” had "

@@ -8,7 +8,7 @@ import numpy as np
 
 from playground.records import Step, Token, TokenScore
 
-PROMPT, SPECIAL, PARTIAL, READ, START = 1, 2, 4, 8, 16
+PROMPT, SPECIAL, PARTIAL, READ, START, BY_HAND = 1, 2, 4, 8, 16, 32
 
 # Where a part of the text begins: what it is called, and the number of its first token
 Parts = Mapping[int, tuple[str, int]]
@@ -56,7 +56,9 @@ def _given_line(at: int, token: Token, score: TokenScore | None, parts: Parts, n
 
 def step_lines(steps: Iterable[Step]) -> str:
     """Return chips for generated tokens; the probability is the model's own, before any filter."""
-    return "".join(chip_line(step.token, step.chosen.raw_probability, step.rank) for step in steps)
+    return "".join(
+        chip_line(step.token, step.chosen.raw_probability, step.rank, BY_HAND * step.by_hand) for step in steps
+    )
 
 
 def tint_of(weights: np.ndarray, looking: int, first: int = 0, *, causal: bool = True) -> str:

@@ -38,7 +38,7 @@ class BeamsTab:
         return [
             describe_tree(tree),
             sentence_of(session),
-            gr.HTML(value=beam_tree_json(tree, session.tokens[session.n_prompt - 1].label), selected=selected),
+            gr.HTML(value=beam_tree_json(tree, session.tokens[session.search_start - 1].label), selected=selected),
             gr.HTML(value=ranking_json(tree), selected=selected),
             GREEDY_BUSY,
         ]
@@ -103,5 +103,5 @@ def selected_node(session: Session) -> int:
         return -1
     if session.branch is not None:
         return session.branch
-    at, path = session.selected - session.n_prompt, session.beam_tree.best_path
+    at, path = session.selected - session.search_start, session.beam_tree.best_path
     return path[at].id if 0 <= at < len(path) else -1

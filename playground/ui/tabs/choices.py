@@ -8,8 +8,9 @@ import gradio as gr
 
 from playground.backends.protocol import Backend
 from playground.records import PlaygroundError, Reading
-from playground.ui.components import SHARED_SCRIPT, build_chart, build_funnel, read_asset
+from playground.ui.components import SHARED_SCRIPT, build_candidates, build_chart, build_funnel, read_asset
 from playground.ui.session import Session
+from playground.views.candidates import candidates_json
 from playground.views.funnel import funnel_json
 from playground.views.labels import plain_label
 from playground.views.step import describe_step, draw_step
@@ -26,6 +27,7 @@ class ChoicesTab:
     tabs: gr.Tabs  # that it is one of
     sentence: gr.HTML
     chart: gr.HTML
+    candidates: gr.HTML
     funnel: gr.HTML
     whole: gr.HTML
     strip: gr.HTML
@@ -37,7 +39,16 @@ class ChoicesTab:
     person_strip: gr.HTML
 
     def outputs(self) -> list[gr.components.Component]:
-        return [self.sentence, self.chart, self.funnel, self.whole, self.strip, self.uncertain, self.texts]
+        return [
+            self.sentence,
+            self.chart,
+            self.candidates,
+            self.funnel,
+            self.whole,
+            self.strip,
+            self.uncertain,
+            self.texts,
+        ]
 
     def person_outputs(self) -> list[gr.components.Component]:
         return [self.person_sentence, self.person_strip]
@@ -62,6 +73,7 @@ class ChoicesTab:
         return {
             self.sentence: step_sentence(session),
             self.chart: draw_step(step).to_json() if step else "",
+            self.candidates: candidates_json(step),
             self.funnel: self.show_funnel(backend, session) if is_open else gr.skip(),
             self.strip: gr.HTML(highlight=place_highlight(session)),
         }
@@ -92,6 +104,12 @@ def build_choices(tabs: gr.Tabs) -> ChoicesTab:
         with gr.Row(elem_id="choice-row"):
             with gr.Column(scale=5, min_width=320, elem_id="choice-step"):
                 chart = build_chart("step", hint=HINT, place=420)
+                gr.HTML(
+                    "<h3>Take another one</h3><p>Click a candidate, here or in the chart, and the model goes on from "
+                    "there; “Back” under the text undoes it.</p>",
+                    elem_classes=["panel-title"],
+                )
+                candidates = build_candidates("step-candidates", hint=HINT, place=96)
             with gr.Column(scale=6, min_width=320, elem_id="choice-funnel"):
                 gr.HTML(
                     "<h3>What each filter left</h3><p>Move a slider: this step is filtered anew, "
@@ -128,6 +146,7 @@ def build_choices(tabs: gr.Tabs) -> ChoicesTab:
         tabs=tabs,
         sentence=sentence,
         chart=chart,
+        candidates=candidates,
         funnel=funnel,
         whole=whole,
         strip=strip,

@@ -1,0 +1,131 @@
+"""A run on the page: it streams into the chips, can be stopped, and joins the visitor's other runs."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import gradio as gr
+
+from playground.backends.protocol import Backend
+from playground.records import BeamProgress, GenerationRecord, GenerationSettings, PlaygroundError, Step
+from playground.ui.history import history_updates
+from playground.ui.room import checked_writer
+from playground.ui.session import Cancellations, Visit
+from playground.ui.shown_text import session_of, session_of_text
+from playground.ui.status import STREAM_INTERVAL_S, describe_run, status_line
+from playground.ui.text_panel import TextPanel
+from playground.views.tokens import prompt_lines, step_lines
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be written."""
+
+    model: str
+    prompt: str
+    settings: GenerationSettings
+    begun: tuple[Step, ...] = ()  # steps that were taken before, and stay
+    most: int | None = None  # how many tokens more at most, for now
+    parent: int | None = None  # the run that it goes on from
+
+
+class Writer:
+    """Runs a model for the page."""
+
+    def __init__(self, backend: Backend, visit: gr.State, panel: TextPanel) -> None:
+        self.backend = backend
+        self.visit = visit
+        self.panel = panel
+        self.history = panel.history
+        self.cancellations = Cancellations()
+
+    def outputs(self) -> list[Any]:
+        """Return what `write` fills."""
+        panel = self.panel
+        return [panel.tokens, panel.status, panel.generate, panel.stop, self.visit, *self.history.outputs()]
+
+    def on_stop(self, request: gr.Request) -> None:
+        """End this visitor's run within one token."""
+        self.cancellations.cancel(str(request.session_hash))
+
+    def write(self, request: gr.Request, visit: Visit, task: Task) -> Iterator[dict[Any, Any]]:
+        """Stream a run; what is there stays there when it is stopped or fails. PlaygroundErrors are said."""
+        panel = self.panel
+        idle = {panel.generate: gr.Button(interactive=True), panel.stop: gr.Button(interactive=False)}
+        visitor = str(request.session_hash)
+        switch = self.cancellations.begin(visitor)
+        try:
+            kind = checked_writer(self.backend.spec(task.model))
+            read = self.backend.read(task.model, task.prompt)
+            begun = session_of_text(task.model, read, kind, visit.session)  # as it looks until something is written
+            lines = prompt_lines(begun.tokens, begun.parts, begun.n_read) + step_lines(task.begun)
+            yield {
+                panel.status: status_line("Generating …", "busy"),
+                panel.generate: gr.Button(interactive=False),
+                panel.stop: gr.Button(interactive=True),
+            }
+            # The text on the page is replaced only when the model has begun: a prompt may be refused until then.
+            deselect: gr.HTML | None = gr.HTML(value="", selected=-1)
+            events_of = self.backend.generate(
+                task.model, task.prompt, task.settings, switch, STREAM_INTERVAL_S, begun=task.begun, most=task.most
+            )
+            for events in events_of:
+                lines += step_lines(event for event in events if isinstance(event, Step))
+                last = events[-1]
+                if isinstance(last, GenerationRecord):
+                    with visit.lock:
+                        finished = session_of(last, read, kind, visit.session)
+                        runs = visit.session.runs.grown(last, task.parent)
+                        visit.session = finished = replace(finished, runs=runs)
+                    yield {
+                        **idle,
+                        panel.tokens: gr.HTML(value=lines, selected=finished.selected),
+                        panel.status: status_line(describe_run(last)),
+                        self.visit: visit,
+                        **history_updates(self.history, runs),
+                    }
+                    continue
+                if deselect is not None:
+                    yield {panel.tokens: deselect}
+                    deselect = None
+                # Only what changes, and as a string: each value that is sent takes time from the decoding
+                if isinstance(last, BeamProgress):
+                    yield {panel.tokens: lines, panel.status: progress_line(last)}
+                else:
+                    yield {panel.tokens: lines}
+        except PlaygroundError as error:
+            yield {**idle, panel.status: status_line(str(error), "error")}
+        finally:
+            self.cancellations.end(visitor, switch)
+
+
+def shared_task(
+    visit: Visit, model: str, prompt: str, settings: GenerationSettings, *, n_more: int, most: int | None = None
+) -> Task:
+    """Return the task to go on from the end of the run that is shown, or to begin where it is of another prompt.
+
+    n_more: how much longer the text may become.
+    """
+    shown = visit.session.runs.shown_node
+    if shown is None or (shown.record.prompt, shown.record.model) != (prompt, model):
+        return Task(model, prompt, replace(settings, max_new_tokens=n_more), most=most)
+    return continued(shown.record.steps, shown.record, settings, shown.id, n_more=n_more, most=most)
+
+
+def continued(
+    begun: Sequence[Step],
+    record: GenerationRecord,
+    settings: GenerationSettings,
+    parent: int,
+    *,
+    n_more: int,
+    most: int | None = None,
+) -> Task:
+    """Return the task to go on behind steps of a run; the length is counted from there."""
+    longer = replace(settings, max_new_tokens=len(begun) + n_more)
+    return Task(record.model, record.prompt, longer, tuple(begun), most, parent)
+
+
+def progress_line(event: BeamProgress) -> str:
+    """Return how far a beam search is, whose text is not there before its end."""
+    return status_line(f"Beam search, {event.step} tokens; the best beam at this moment: {event.text}", "busy")
