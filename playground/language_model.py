@@ -5,6 +5,7 @@ from dataclasses import fields
 from typing import Any
 
 from playground.analysis.masked_prediction import predict_masked
+from playground.analysis.model_card import read_model_card
 from playground.analysis.positions import read_positions
 from playground.analysis.repeated import repeated_ids
 from playground.attention.attention import Attention, check_place, check_places
@@ -24,6 +25,7 @@ from playground.records import (
     GenerationRecord,
     GenerationSettings,
     MaskedPrediction,
+    ModelCard,
     ModelSpec,
     NextToken,
     PlaygroundError,
@@ -48,6 +50,10 @@ class LanguageModel:
     def spec(self) -> ModelSpec:
         """What the model is: name, kind, sizes, dtype, device."""
         return self.loaded.spec
+
+    def model_card(self, licence: str = "") -> ModelCard:
+        """Return the sizes of all parts of the model, where it was loaded and why, and the licence that is given."""
+        return read_model_card(self.loaded, licence)
 
     def generate(self, prompt: str, settings: GenerationSettings | None = None, **options: Any) -> GenerationRecord:
         """Decode to the end and return the record of it.

@@ -17,7 +17,7 @@ from playground.records.generation import (
     Step,
 )
 from playground.records.greedy_comparison import GreedyComparison
-from playground.records.known_model import Allowance, KnownModel
+from playground.records.known_model import Allowance, FoundModel, KnownModel
 from playground.records.loading import LoadProgress, LoadStage
 from playground.records.maps import (
     AttentionKind,
@@ -30,13 +30,14 @@ from playground.records.maps import (
     MapValues,
     MapView,
 )
+from playground.records.model_card import ModelCard, Side, StackSizes
 from playground.records.next_token import NextToken, Reading, RuleEffect
 from playground.records.norms import NormMap
 from playground.records.patterns import HeadPatterns, PatternName, PatternScore, describe, fitting
 from playground.records.positions import PositionalSignal, PositionKind, RotaryAngles, ShuffleComparison, ShuffledMap
 from playground.records.query_key import QueryKeyRow
 from playground.records.settings import EarlyStopping, GenerationSettings, Strategy, contradictions, remarks
-from playground.records.spec import ModelKind, ModelSpec, Placement
+from playground.records.spec import ModelKind, ModelSpec, Placement, shown_name
 from playground.records.text_difference import TextDifference
 from playground.records.texts import ReadText, TextIds
 from playground.records.tokens import Token, TokenScore
@@ -59,6 +60,7 @@ __all__ = [
     "EarlyStopping",
     "FinishReason",
     "FlowMethod",
+    "FoundModel",
     "Funnel",
     "GeneratedSequence",
     "GenerationEvent",
@@ -76,6 +78,7 @@ __all__ = [
     "MapValues",
     "MapView",
     "MaskedPrediction",
+    "ModelCard",
     "ModelKind",
     "ModelSpec",
     "NextToken",
@@ -93,6 +96,8 @@ __all__ = [
     "RuleEffect",
     "ShuffleComparison",
     "ShuffledMap",
+    "Side",
+    "StackSizes",
     "Step",
     "Strategy",
     "TextDifference",
@@ -108,4 +113,5 @@ __all__ = [
     "describe_fate",
     "fitting",
     "remarks",
+    "shown_name",
 ]
