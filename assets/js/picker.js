@@ -103,7 +103,7 @@ const choose = (name) => {
 const isOpen = () => dialog.open;
 const progress = () => {
   const at = props.progress ? JSON.parse(props.progress) : null;
-  if (!at) return;
+  if (!at || (wanted && at.model !== wanted)) return; // of one that another choice has ended
   const wasOpen = isOpen();
   showLoad(at);
   if (at.stage === "ready" && wasOpen) dialog.close();

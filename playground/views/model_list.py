@@ -110,7 +110,12 @@ def _offered(name: str, known: KnownModel | None, description: str | None) -> di
 
 def _known(model: KnownModel) -> dict[str, object]:
     facts = (model.kind, f"{say_parameters(model.parameters)} parameters", model.licence)
-    return {"name": model.name, "facts": ", ".join(facts), "note": model.note[:1].upper() + model.note[1:], "gated": model.gated}
+    return {
+        "name": model.name,
+        "facts": ", ".join(facts),
+        "note": model.note[:1].upper() + model.note[1:],
+        "gated": model.gated,
+    }
 
 
 def _found(model: FoundModel) -> dict[str, object]:

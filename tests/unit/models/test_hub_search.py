@@ -26,7 +26,7 @@ def test_what_the_hub_has(hub):
     assert found[0] == FoundModel("org/tiny", None, 1234, "mit", False, 1)
 
 
-@pytest.mark.parametrize("words", ["", " \n ", 7, None])
+@pytest.mark.parametrize("words", ["", " \n "])
 def test_nothing_is_asked_without_words(hub, words):
     assert search_hub(words) == ()
     assert hub.paths() == []
