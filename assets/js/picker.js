@@ -133,18 +133,13 @@ secret.addEventListener("keydown", (event) => {
 dialog.addEventListener("keydown", (event) => {
   if (!["ArrowDown", "ArrowUp", "Home", "End"].includes(event.key)) return;
   const rows = [...dialog.querySelectorAll(".picker-row:enabled")];
-  const at = rows.indexOf(document.activeElement);
-  if (at < 0 || !rows.length) return;
+  const at = rows.indexOf(event.target);
+  const fromFilter = event.target === filter && event.key === "ArrowDown";
+  if (!rows.length || (at < 0 && !fromFilter)) return;
   event.preventDefault();
   if (event.key === "ArrowUp" && at === 0) return filter.focus();
   const next = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: rows.length - 1 }[event.key];
-  rows[Math.max(0, Math.min(next, rows.length - 1))].focus();
-});
-filter.addEventListener("keydown", (event) => {
-  const first = dialog.querySelector(".picker-row:enabled");
-  if (event.key !== "ArrowDown" || !first) return;
-  event.preventDefault();
-  first.focus();
+  rows[Math.min(next, rows.length - 1)].focus();
 });
 
 for (const line of element.querySelectorAll(".picker-no-hub")) line.textContent = models.noHub;

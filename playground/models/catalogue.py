@@ -67,7 +67,7 @@ def _place_below(root: Path, name: str) -> Path | None:
 
 
 def folders_below(root: str) -> tuple[str, ...]:
-    """Return the names of the models in folders below `root`, as `check_allowed` takes them.
+    """Return the names of the models in folders below `root`, as `check_allowed` takes them: none is one on the Hub.
 
     Looks so many folders deep and at so many of them only, and follows no link: a disk may hold millions.
     """
@@ -77,7 +77,7 @@ def folders_below(root: str) -> tuple[str, ...]:
     for _ in range(DEEPEST_FOLDER):
         level = [folder for parent in level for folder in _folders_in(parent, left)]
         left -= len(level)
-        found += [str(folder.relative_to(top)) for folder in level if (folder / "config.json").is_file()]
+        found += [f"./{folder.relative_to(top)}" for folder in level if (folder / "config.json").is_file()]
         if left <= 0:
             break
     return tuple(sorted(found)[:MOST_FOLDERS])

@@ -35,7 +35,7 @@ def model_list_json(
         {
             "offered": [_offered(name, by_name.get(name), bundled.get(name)) for name in offered],
             "known": [_known(model) for model in known if model.name not in offered],
-            "folders": [{"name": name} for name in folders],
+            "folders": [{"name": name, "title": name.removeprefix("./")} for name in folders],
             "hub": may.hub,
             "noHub": "" if may.hub else NO_HUB,
             "noFolder": "" if folders else NO_FOLDERS_YET if may.folder else NO_FOLDER,

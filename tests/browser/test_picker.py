@@ -241,8 +241,8 @@ def test_what_the_hub_refuses(page: Page, hub: Hub, fault: Fault | None, words: 
 
 def test_a_model_in_a_folder(page: Page) -> None:
     open_picker(page)
-    page.locator("[data-group='folders'] [data-model='mine']").click()
-    expect_chosen(page, "mine")
+    page.locator("[data-group='folders']").get_by_role("button", name="mine").click()
+    expect_chosen(page, "./mine")
     expect(page.locator("#room")).to_contain_text("the 64 that the model reads")
 
 
@@ -305,6 +305,7 @@ def test_without_a_network(open_at: Callable[..., Page], tmp_path: Path) -> None
         expect_failed(page, "is not on this machine, and the Hugging Face Hub cannot be reached")
         expect(page.locator(".picker-no-folder")).to_contain_text("--folder PATH")
         generate_with_stories(page)
+        page.context.close()  # before its server is gone
 
 
 def test_a_public_page_says_what_it_does_not_offer(open_at: Callable[..., Page]) -> None:
@@ -319,3 +320,4 @@ def test_a_public_page_says_what_it_does_not_offer(open_at: Callable[..., Page])
         page.locator(".picker-filter").fill("")
         page.locator("[data-model='stories']").click()
         expect_chosen(page, "stories")
+        page.context.close()

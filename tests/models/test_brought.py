@@ -120,7 +120,7 @@ def test_search_and_folders_are_for_those_who_may_bring(hub, backend, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "config.json").write_text("{}")
     closed = LocalBackend(["stories"], "cpu", allowance=Allowance(folder=str(tmp_path)))
-    assert closed.folders() == ("mine",)
+    assert closed.folders() == ("./mine",)
     with pytest.raises(PlaygroundError, match="no models be brought from the Hub"):
         closed.search_hub("tiny")
 

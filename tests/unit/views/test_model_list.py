@@ -46,7 +46,8 @@ def test_what_is_not_allowed_says_what_to_set():
     assert "PLAYGROUND_FOLDER" in shown["noFolder"]
     assert "config.json" in groups(may=Allowance(folder="/secret/place"))["noFolder"]
     assert "secret" not in json.dumps(groups(folders=("a/b",), may=Allowance(folder="/secret/place")))
-    assert groups(folders=("a/b",), may=Allowance(folder="/x"))["noFolder"] == ""
+    shown = groups(folders=("./a/b",), may=Allowance(folder="/x"))
+    assert (shown["folders"], shown["noFolder"]) == ([{"name": "./a/b", "title": "a/b"}], "")
 
 
 def test_what_a_search_found():
