@@ -2,13 +2,14 @@
 
 import threading
 
-from playground.settings import read_settings, silence_telemetry
+from playground.settings import read_settings, read_weights_in_order, silence_telemetry
 
 
 def main() -> None:
     """Read the settings, pick the backend, build the page and serve it."""
     settings = read_settings()
     silence_telemetry()  # before gradio and the Hub client are imported: they read their switches then
+    read_weights_in_order()
 
     from playground.backends.local import LocalBackend
     from playground.models.memory import model_budget_bytes

@@ -6,6 +6,7 @@ from typing import Any
 
 from playground.analysis.guessing import judge_guess
 from playground.analysis.masked_prediction import predict_masked
+from playground.analysis.model_card import read_model_card
 from playground.analysis.positions import read_positions
 from playground.analysis.repeated import repeated_ids
 from playground.attention.attention import Attention, check_place, check_places
@@ -26,6 +27,7 @@ from playground.records import (
     GenerationSettings,
     Guess,
     MaskedPrediction,
+    ModelCard,
     ModelSpec,
     NextToken,
     PlaygroundError,
@@ -50,6 +52,10 @@ class LanguageModel:
     def spec(self) -> ModelSpec:
         """What the model is: name, kind, sizes, dtype, device."""
         return self.loaded.spec
+
+    def model_card(self, licence: str = "") -> ModelCard:
+        """Return the sizes of all parts of the model, where it was loaded and why, and the licence that is given."""
+        return read_model_card(self.loaded, licence)
 
     def generate(
         self, prompt: str, settings: GenerationSettings | None = None, *, begun: Sequence[Step] = (), **options: Any

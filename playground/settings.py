@@ -27,6 +27,10 @@ _SILENT = {
     "DISABLE_SAFETENSORS_CONVERSION": "1",  # asks a service of the Hub to convert weights that are not safetensors
 }
 
+# transformers reads weights in several threads ahead of where they are needed: that much more memory is taken, and
+# all cores, which other visitors are waiting for
+_IN_ORDER = {"HF_DEACTIVATE_ASYNC_LOAD": "1"}
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -96,6 +100,11 @@ def read_settings(argv: Sequence[str] | None = None, environ: Mapping[str, str] 
 def silence_telemetry(environ: MutableMapping[str, str] | None = None) -> None:
     """Switch off everything that the libraries would report or look up; call it before they are imported."""
     (os.environ if environ is None else environ).update(_SILENT)
+
+
+def read_weights_in_order(environ: MutableMapping[str, str] | None = None) -> None:
+    """Let a model be read one weight after the other, so that loading takes little more memory than the model."""
+    (os.environ if environ is None else environ).update(_IN_ORDER)
 
 
 def _models_of(environ: Mapping[str, str], parser: argparse.ArgumentParser) -> list[str]:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from playground.models import catalogue
 from playground.models.download import is_open_here
-from playground.models.hub import Token, check_token, look_up
+from playground.models.hub import HubModel, Token, check_token, look_up
 from playground.models.hub_errors import HubUnreachableError
 from playground.models.pool import ModelPool
-from playground.records import Allowance
+from playground.records import Allowance, shown_name
 
 MOST_KEPT = 500  # names with their tokens; the one that was brought first is forgotten first
 
@@ -22,6 +22,7 @@ class Source:
 
     place: str  # a folder, or an id on the Hub
     token: Token
+    licence: str = ""
 
 
 class BroughtModels:
@@ -41,9 +42,11 @@ class BroughtModels:
         place = catalogue.check_allowed(model, self.allowance, pool.names)
         visitors = check_token(token or False)  # never the token that is saved on this machine
         is_folder = Path(place).is_absolute()
-        name = model if is_folder or not self._is_gated(place, visitors) else f"{model}#{secrets.token_hex(16)}"
+        found = None if is_folder else self._look_up(place, visitors)
+        is_gated = found is not None and found.is_gated
+        name = f"{model}#{secrets.token_hex(16)}" if is_gated else model
         with self._lock:
-            self._sources[name] = Source(place, visitors)
+            self._sources[name] = Source(place, visitors, found.licence if found else "")
             self._sources.move_to_end(name)
             forgotten = [self._sources.popitem(last=False)[0] for _ in range(len(self._sources) - MOST_KEPT)]
         pool.admit(name)
@@ -56,10 +59,19 @@ class BroughtModels:
         with self._lock:
             return self._sources.get(name)
 
-    def _is_gated(self, model_id: str, token: Token) -> bool:
+    def forget(self, name: str, pool: ModelPool) -> None:
+        """Forget a gated model and the token that opened it; others are shared, and stay."""
+        if shown_name(name) == name:
+            return
+        with self._lock:
+            self._sources.pop(name, None)
+        pool.forget(name)
+
+    def _look_up(self, model_id: str, token: Token) -> HubModel | None:
+        """Return what the Hub says of a model; None where it cannot be asked and anyone may have what is here."""
         try:
-            return look_up(model_id, token).is_gated
+            return look_up(model_id, token)
         except HubUnreachableError:
             if is_open_here(model_id):  # downloaded before, by anyone's leave
-                return False
+                return None
             raise

@@ -18,7 +18,9 @@ from playground.backends.cache import DEFAULT_BYTES, AttentionCache
 from playground.backends.holding import holds_models
 from playground.decoding.run import DecodingRun
 from playground.language_model import LanguageModel, load
-from playground.models.catalogue import example_prompts
+from playground.models import catalogue
+from playground.models.catalogue import example_prompts, folders_below
+from playground.models.hub_search import search_hub
 from playground.models.loading import load as load_model
 from playground.models.memory import model_bytes
 from playground.models.monitor import LoadMonitor
@@ -32,6 +34,7 @@ from playground.records import (
     Continuation,
     CounterfactualMap,
     FlowMethod,
+    FoundModel,
     GenerationEvent,
     GenerationRecord,
     GenerationSettings,
@@ -44,9 +47,11 @@ from playground.records import (
     LoadProgress,
     MapView,
     MaskedPrediction,
+    ModelCard,
     ModelSpec,
     NextToken,
     NormMap,
+    PlaygroundError,
     PositionalSignal,
     QueryKeyRow,
     Reading,
@@ -60,10 +65,11 @@ from playground.records import (
     TokenFlow,
     TokenScore,
     WordMap,
+    shown_name,
 )
 
 
-@holds_models(except_for=("open", "examples"))
+@holds_models(except_for=("open", "forget", "examples"))
 class LocalBackend:
     """Implements Backend (protocol.py) over models that are loaded into this process when first asked for.
 
@@ -108,6 +114,27 @@ class LocalBackend:
         """
         name = model if model in self._pool.names else self._brought.bring(model, token, self._pool)
         yield from self._pool.watch(name, cancel, interval_s=interval_s)
+
+    def forget(self, model: str) -> None:
+        """Forget a gated model that a visitor brought, and the token that opened it."""
+        self._brought.forget(model, self._pool)
+
+    def search_hub(self, words: str) -> tuple[FoundModel, ...]:
+        """Return language models on the Hub whose names hold `words`, where visitors may bring them."""
+        if not self.allowance().hub:
+            raise PlaygroundError("This server lets no models be brought from the Hub.")
+        return search_hub(words)
+
+    def folders(self) -> tuple[str, ...]:
+        """Return the models in folders that visitors may bring, none where they may not."""
+        folder = self.allowance().folder
+        return folders_below(folder) if folder else ()
+
+    def model_card(self, model: str) -> ModelCard:
+        """Return a model's sizes, where it was loaded and why, and its licence where it is known."""
+        source = self._brought.source(model)
+        licence = catalogue.licence_of(shown_name(model)) or (source.licence if source else "")
+        return self._pool.get(model).model_card(licence)
 
     def spec(self, model: str) -> ModelSpec:
         """Return what `model` is, loading it if need be."""

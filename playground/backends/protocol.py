@@ -13,6 +13,7 @@ from playground.records import (
     Continuation,
     CounterfactualMap,
     FlowMethod,
+    FoundModel,
     GenerationEvent,
     GenerationRecord,
     GenerationSettings,
@@ -25,6 +26,7 @@ from playground.records import (
     LoadProgress,
     MapView,
     MaskedPrediction,
+    ModelCard,
     ModelSpec,
     NextToken,
     NormMap,
@@ -66,6 +68,22 @@ class Backend(Protocol):
         The last says "ready" and has the name under which all other methods know the model; that of a gated model
         is the visitor's own. Setting `cancel`, or closing the generator, ends the loading where nobody else waits.
         """
+        ...
+
+    def forget(self, model: str) -> None:
+        """Forget a gated model that a visitor brought, and the token that opened it; of others nothing changes."""
+        ...
+
+    def search_hub(self, words: str) -> tuple[FoundModel, ...]:
+        """Return language models on the Hub whose names hold `words`, a bounded number; only where they may be had."""
+        ...
+
+    def folders(self) -> tuple[str, ...]:
+        """Return the models in folders on the server's disk that visitors may `open`, none where they may not."""
+        ...
+
+    def model_card(self, model: str) -> ModelCard:
+        """Return a model's sizes, where it was loaded and why, and its licence where it is known."""
         ...
 
     def spec(self, model: str) -> ModelSpec:

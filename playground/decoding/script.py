@@ -8,7 +8,7 @@ from playground.decoding import rules
 from playground.decoding.plan import Plan, plan_decoding
 from playground.models import catalogue
 from playground.models.loading import LoadedModel
-from playground.records import GenerationSettings
+from playground.records import GenerationSettings, shown_name
 
 # What generate would take from a checkpoint's own configuration, and its value that does nothing
 _NEUTRAL: dict[str, Any] = {
@@ -36,7 +36,7 @@ def write_script(loaded: LoadedModel, prompt: str, settings: GenerationSettings)
     plan = plan_decoding(loaded, prompt, settings)
     is_pair = loaded.spec.kind == "encoder-decoder"
     auto = "AutoModelForSeq2SeqLM" if is_pair else "AutoModelForCausalLM"
-    name = loaded.spec.name
+    name = shown_name(loaded.spec.name)
     if name in catalogue.bundled_names():
         name = Path("assets", "models", name).as_posix()
     options = _options(loaded, plan)

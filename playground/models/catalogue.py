@@ -1,14 +1,20 @@
 """Which models there are: the bundled ones, folders on this machine, and names on the Hub."""
 
 import json
+import os
 import re
 from functools import cache
+from itertools import islice
 from pathlib import Path
 
 from playground.records import Allowance, KnownModel, PlaygroundError
 
 BUNDLED_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "models"
 WELL_KNOWN_FILE = BUNDLED_FOLDER.parent / "catalogue.json"
+
+DEEPEST_FOLDER = 3
+MOST_FOLDERS_SEEN = 2000
+MOST_FOLDERS = 200
 
 # "gpt2" or "organisation/name", as huggingface_hub allows them; no "..", no address.
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?", re.ASCII)
@@ -60,6 +66,61 @@ def _place_below(root: Path, name: str) -> Path | None:
     return place if is_below else None
 
 
+def folders_below(root: str) -> tuple[str, ...]:
+    """Return the names of the models in folders below `root`, as `check_allowed` takes them: none is one on the Hub.
+
+    Looks so many folders deep and at so many of them only, and follows no link: a disk may hold millions.
+    """
+    top = Path(root).expanduser().resolve()
+    found: list[str] = []
+    left, level = MOST_FOLDERS_SEEN, [top]
+    for _ in range(DEEPEST_FOLDER):
+        level = [folder for parent in level for folder in _folders_in(parent, left)]
+        left -= len(level)
+        found += [f"./{folder.relative_to(top)}" for folder in level if (folder / "config.json").is_file()]
+        if left <= 0:
+            break
+    return tuple(sorted(found)[:MOST_FOLDERS])
+
+
+def _folders_in(folder: Path, most: int) -> list[Path]:
+    """Return the folders in another one that have no hidden name, at most `most`; none where it cannot be read."""
+    try:
+        with os.scandir(folder) as entries:
+            seen = (
+                entry for entry in entries if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False)
+            )
+            return [Path(entry.path) for entry in islice(seen, max(0, most))]
+    except OSError:
+        return []
+
+
+@cache
+def description_of(name: str) -> str:
+    """Return what the card of a bundled model says of it first, empty for any other."""
+    card = BUNDLED_FOLDER / name / "README.md"
+    if name not in bundled_names() or not card.is_file():
+        return ""
+    _, _, text = card.read_text("utf-8").partition("\n# ")
+    paragraphs = text.split("\n\n")
+    return " ".join(paragraphs[1].split()).split(". ")[0].split(", made by")[0] if len(paragraphs) > 1 else ""
+
+
+def licence_of(name: str) -> str:
+    """Return the licence of a bundled or a well-known model, empty where it is not known."""
+    if name in bundled_names():
+        return _licence_in(BUNDLED_FOLDER / name / "README.md")
+    return next((model.licence for model in well_known() if model.name == name), "")
+
+
+@cache
+def _licence_in(card: Path) -> str:
+    """Return the licence that the head of a model card names."""
+    lines = card.read_text("utf-8").splitlines() if card.is_file() else []
+    named = (line.removeprefix("license:").strip() for line in lines[:30] if line.startswith("license:"))
+    return next(named, "")
+
+
 def resolve(name: str) -> str:
     """Return where `name` is to be loaded from: a folder, or an id on the Hub.
 
@@ -73,12 +134,18 @@ def resolve(name: str) -> str:
         if not (Path(name).expanduser() / "config.json").is_file():
             raise PlaygroundError(f"The folder {name!r} holds no model: it has no config.json.")
         return str(Path(name).expanduser().resolve())
-    if _HUB_ID.fullmatch(name) and ".." not in name and "--" not in name and not name.endswith((".git", ".ipynb")):
+    if could_be_on_hub(name):
         return name
     raise PlaygroundError(
         f"There is no model {name[:80]!r}. Take one of: {known_names()}; or give a folder that holds a model, "
         "or a name on the Hugging Face Hub such as gpt2 or organisation/name."
     )
+
+
+def could_be_on_hub(name: str) -> bool:
+    """Return whether a model on the Hub can have this name."""
+    is_id = _HUB_ID.fullmatch(name) is not None
+    return is_id and ".." not in name and "--" not in name and not name.endswith((".git", ".ipynb"))
 
 
 def is_folder(name: str) -> bool:

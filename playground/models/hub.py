@@ -1,6 +1,7 @@
 """What the Hugging Face Hub says of a model: its files and their sizes, before anything is downloaded."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,6 +57,7 @@ class HubModel:
     files: tuple[HubFile, ...]
     is_gated: bool
     n_parameters: int | None  # where the Hub has counted them
+    licence: str = ""  # empty where it names none
 
     @property
     def n_bytes(self) -> int:
@@ -98,7 +100,14 @@ def look_up(model_id: str, token: Token = None) -> HubModel:
         files=_choose_files(model_id, files, [str(sibling.rfilename) for sibling in info.siblings or ()]),
         is_gated=bool(info.gated),
         n_parameters=total if isinstance(total, int) and total > 0 else None,
+        licence=licence_of([tag for tag in info.tags or () if isinstance(tag, str)]),
     )
+
+
+def licence_of(tags: Iterable[str]) -> str:
+    """Return the licence that the tags of a model name, empty where they name none."""
+    named = (tag.removeprefix("license:") for tag in tags if tag.startswith("license:"))
+    return next(named, "")[:60]
 
 
 def check_access(model: HubModel, token: Token) -> None:

@@ -37,6 +37,16 @@ def explain_hub_error(model_id: str, error: BaseException, *, has_token: bool) -
     return PlaygroundError(f"{model_id} could not be downloaded: {' '.join(str(error).split())[:200]}")
 
 
+def explain_search_error(error: BaseException) -> PlaygroundError:
+    """Return the error to raise for one that came while the Hub was searched."""
+    if isinstance(error, HfHubHTTPError):
+        return PlaygroundError(_say_status("what is searched for", error, has_token=False))
+    return HubUnreachableError(
+        "The Hugging Face Hub cannot be reached from this server, so it cannot be searched. Models that are on this "
+        f"machine can be chosen all the same: {catalogue.known_names()}."
+    )
+
+
 def _say_answer(model_id: str, error: HfHubHTTPError, *, has_token: bool) -> str:
     """Return what an answer of the Hub that refuses means."""
     if isinstance(error, GatedRepoError):

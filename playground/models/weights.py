@@ -23,6 +23,7 @@ class WeightCount:
 
     n_parameters: int
     n_bytes: int
+    dtypes: frozenset[str] = frozenset()  # as safetensors names them: "F32", "BF16"
 
 
 def weight_files(folder: Path, model: str) -> tuple[Path, ...]:
@@ -49,8 +50,12 @@ def weight_files(folder: Path, model: str) -> tuple[Path, ...]:
 def count_weights(files: tuple[Path, ...], model: str) -> WeightCount:
     """Return how many weights there are. Raises PlaygroundError where a file is damaged or cut off."""
     headers = [_read_header(path, model) for path in files]
-    shapes = [tensor["shape"] for header in headers for tensor in header.values()]
-    return WeightCount(sum(prod(shape) for shape in shapes), sum(path.stat().st_size for path in files))
+    tensors = [tensor for header in headers for tensor in header.values()]
+    return WeightCount(
+        n_parameters=sum(prod(tensor["shape"]) for tensor in tensors),
+        n_bytes=sum(path.stat().st_size for path in files),
+        dtypes=frozenset(str(tensor.get("dtype")) for tensor in tensors),
+    )
 
 
 def refuse_weights(model: str, names: list[str]) -> str:

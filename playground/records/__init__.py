@@ -18,7 +18,7 @@ from playground.records.generation import (
 )
 from playground.records.greedy_comparison import GreedyComparison
 from playground.records.guesses import Guess
-from playground.records.known_model import Allowance, KnownModel
+from playground.records.known_model import Allowance, FoundModel, KnownModel
 from playground.records.loading import LoadProgress, LoadStage
 from playground.records.maps import (
     AttentionKind,
@@ -31,6 +31,7 @@ from playground.records.maps import (
     MapValues,
     MapView,
 )
+from playground.records.model_card import ModelCard, Side, StackSizes
 from playground.records.next_token import NextToken, Reading, RuleEffect
 from playground.records.norms import NormMap
 from playground.records.patterns import HeadPatterns, PatternName, PatternScore, describe, fitting
@@ -38,7 +39,7 @@ from playground.records.positions import PositionalSignal, PositionKind, RotaryA
 from playground.records.query_key import QueryKeyRow
 from playground.records.run_tree import RunNode, RunTree
 from playground.records.settings import EarlyStopping, GenerationSettings, Strategy, contradictions, remarks
-from playground.records.spec import ModelKind, ModelSpec, Placement
+from playground.records.spec import ModelKind, ModelSpec, Placement, shown_name
 from playground.records.text_difference import TextDifference
 from playground.records.texts import ReadText, TextIds
 from playground.records.tokens import Token, TokenScore
@@ -61,6 +62,7 @@ __all__ = [
     "EarlyStopping",
     "FinishReason",
     "FlowMethod",
+    "FoundModel",
     "Funnel",
     "GeneratedSequence",
     "GenerationEvent",
@@ -79,6 +81,7 @@ __all__ = [
     "MapValues",
     "MapView",
     "MaskedPrediction",
+    "ModelCard",
     "ModelKind",
     "ModelSpec",
     "NextToken",
@@ -98,6 +101,8 @@ __all__ = [
     "RunTree",
     "ShuffleComparison",
     "ShuffledMap",
+    "Side",
+    "StackSizes",
     "Step",
     "Strategy",
     "TextDifference",
@@ -113,4 +118,5 @@ __all__ = [
     "describe_fate",
     "fitting",
     "remarks",
+    "shown_name",
 ]

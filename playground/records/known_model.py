@@ -18,6 +18,18 @@ class KnownModel:
 
 
 @dataclass(frozen=True)
+class FoundModel:
+    """A model that a search on the Hub found; what the Hub does not say is None or empty."""
+
+    name: str
+    kind: ModelKind | None
+    parameters: int | None
+    licence: str
+    gated: bool
+    downloads: int  # in the last 30 days
+
+
+@dataclass(frozen=True)
 class Allowance:
     """What visitors may choose beside the models that the server offers."""
 

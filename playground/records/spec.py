@@ -1,9 +1,17 @@
 """What a model is."""
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 ModelKind = Literal["decoder", "encoder", "encoder-decoder"]
+
+_SECRET = re.compile(r"#[0-9a-f]{32}\Z")
+
+
+def shown_name(name: str) -> str:
+    """Return a model's name as it is shown and exported: without what keeps a visitor's gated model their own."""
+    return _SECRET.sub("", name)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import gradio as gr
 from playground.backends.protocol import Backend
 from playground.records import PlaygroundError
 from playground.ui.controls.decoding import DecodingControls
+from playground.ui.picker import Picker
 from playground.ui.room import SECOND, room_line, unknown_line
 from playground.ui.session import Visit
 from playground.ui.status import AT_ONCE, says_errors, status_line
@@ -30,6 +31,7 @@ class ModelChoice:
     def wire(self, page: gr.Blocks) -> None:
         """Attach every handler."""
         panel = self.panel
+        Picker(self.backend, panel.picker, panel.model).wire(page)
         gr.on(
             [page.load, panel.model.change],
             self.on_model,

@@ -11,6 +11,7 @@ from playground.ui.tabs.attention import build_attention
 from playground.ui.tabs.beams import build_beams
 from playground.ui.tabs.choices import build_choices
 from playground.ui.tabs.compare import build_compare
+from playground.ui.tabs.model_card import build_model_card, wire_model_card
 from playground.ui.tabs.steps import StepsTab, build_steps
 from playground.ui.text_panel import build_text_panel
 from playground.ui.wiring import Wiring
@@ -47,7 +48,10 @@ def build_page(backend: Backend) -> gr.Blocks:
                 beams = build_beams()
             with gr.Tab("Compare", id="compare"):
                 compare = build_compare()
+            with gr.Tab("Model", id="model"):
+                card = build_model_card()
         Wiring(backend, visit, panel, decoding, attention, choices, beams=beams, steps=steps).wire(page)
         Compare(backend, panel, decoding, compare).wire(page)
+        wire_model_card(backend, page, panel.model, card)
         Endpoints(backend, gr.Error).register(gr.api)
     return page

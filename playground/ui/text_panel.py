@@ -8,6 +8,7 @@ from playground.backends.protocol import Backend
 from playground.ui.components import build_token_chips
 from playground.ui.controls.decoding import DecodingControls, build_decoding, build_preview, build_strategy
 from playground.ui.history import HistoryPanel, build_history
+from playground.ui.picker import build_picker
 from playground.ui.status import AT_ONCE, status_line
 
 ANALYSE = "Analyse without generating"
@@ -29,6 +30,7 @@ class TextPanel:
     prompt: gr.Textbox
     second: gr.Textbox  # an encoder-decoder's target, an encoder's second sentence
     model: gr.Dropdown
+    picker: gr.HTML  # loads models, and puts them into the list
     room: gr.HTML
     generate: gr.Button
     stop: gr.Button
@@ -90,13 +92,15 @@ def build_text_panel(backend: Backend) -> tuple[TextPanel, DecodingControls]:
             gr.Accordion("Model and settings", open=True, elem_id="settings"),
         ):
             with gr.Row(elem_id="what-and-how"):
-                model = gr.Dropdown(
-                    list(names), value=names[0], label="Model", elem_id="model", filterable=False, min_width=140
-                )
+                with gr.Column(min_width=140, elem_id="model-choice"):
+                    model = gr.Dropdown(list(names), value=names[0], label="Model", elem_id="model", filterable=False)
+                    picker = build_picker(backend)
                 strategy = build_strategy()
             decoding = build_decoding(strategy, preview)
     with gr.Column(elem_id="panel-text"):
         tokens = build_token_chips("tokens")
         status = gr.HTML(status_line("Ready."), elem_id="status")
         history = build_history()
-    return TextPanel(prompt, second, model, room, generate, stop, analyse, status, tokens, history, examples), decoding
+    return TextPanel(
+        prompt, second, model, picker, room, generate, stop, analyse, status, tokens, history, examples
+    ), decoding

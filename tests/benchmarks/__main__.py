@@ -11,7 +11,7 @@ import playground
 from playground.backends.local import LocalBackend
 from playground.models.catalogue import resolve
 from tests import chromium
-from tests.benchmarks import attention, beside_bertviz, capture, gpt2_small, machine, page, rates, start, table
+from tests.benchmarks import attention, beside_bertviz, capture, gpt2_small, loading, machine, page, rates, start, table
 from tests.benchmarks.decoding import Bare
 from tests.benchmarks.measurement import Measurement
 from tests.server import running_app
@@ -85,6 +85,8 @@ def main() -> None:
         where = machine.describe(browser.version, f"`{spec.name}`, {spec.n_parameters:,} parameters, {spec.dtype}")
         tell("drawing beside BertViz …")
         beside = beside_bertviz.measure(browser)
+        tell("loading …")
+        loaded = loading.measure(browser)
         browser.close()
     tell("drawing attention …")
     for n in N_TOKENS:
@@ -92,6 +94,7 @@ def main() -> None:
     measured += beside
     tell("capturing …")
     measured += capture.measure()
+    measured += loaded
     finished = table.markdown(where, measured)
     print(finished)
     if arguments.write:

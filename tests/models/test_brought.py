@@ -7,7 +7,7 @@ import pytest
 from playground.api.endpoints import Endpoints
 from playground.backends import brought, local
 from playground.backends.local import LocalBackend
-from playground.records import Allowance, GenerationSettings, PlaygroundError
+from playground.records import Allowance, GenerationSettings, PlaygroundError, shown_name
 from tests.hub import Fault, Repository
 from tests.models.checkpoints import TOKENIZERS, build_model
 
@@ -85,6 +85,44 @@ def test_a_gated_model_that_left_the_pool_comes_back_for_its_visitor(gated, back
     name = opened(backend, token=TOKEN)
     backend._pool._kept.clear()
     assert backend.spec(name).d_model == 32
+
+
+def test_a_gated_model_and_its_token_are_forgotten(gated, backend):
+    name = opened(backend, token=TOKEN)
+    backend.forget(name)
+    with pytest.raises(PlaygroundError, match="no model"):
+        backend.spec(name)
+    assert TOKEN not in repr(vars(backend._brought))
+    assert opened(backend, "stories") == "stories"
+    for shared in ("stories", "org/unknown", name):
+        backend.forget(shared)
+    assert backend.spec("stories").name == "stories"
+
+
+def test_the_secret_of_a_gated_model_is_not_shown(gated, backend):
+    name = opened(backend, token=TOKEN)
+    script = backend.script(name, "Once", GenerationSettings())
+    assert "name = 'org/tiny'" in script
+    assert shown_name(name) == "org/tiny"
+    for other in ("org/tiny", "a#b", "org/tiny#" + "g" * 32, name + "\n"):
+        assert shown_name(other) == other
+
+
+def test_the_licence_that_the_hub_names(hub, backend):
+    hub.repositories["org/tiny"].tags = ("text", "license:mit")
+    assert backend.model_card(opened(backend)).licence == "mit"
+    assert backend.model_card("stories").licence == "cc-by-4.0"
+
+
+def test_search_and_folders_are_for_those_who_may_bring(hub, backend, tmp_path):
+    assert [model.name for model in backend.search_hub("tiny")] == ["org/tiny"]
+    assert backend.folders() == ()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "config.json").write_text("{}")
+    closed = LocalBackend(["stories"], "cpu", allowance=Allowance(folder=str(tmp_path)))
+    assert closed.folders() == ("./mine",)
+    with pytest.raises(PlaygroundError, match="no models be brought from the Hub"):
+        closed.search_hub("tiny")
 
 
 def test_the_machines_own_token_is_not_for_visitors(gated, backend, monkeypatch):

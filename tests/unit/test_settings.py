@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from transformers import core_model_loading
 
 from playground.models import catalogue
 from playground.records import Allowance
-from playground.settings import Settings, read_settings, silence_telemetry
+from playground.settings import Settings, read_settings, read_weights_in_order, silence_telemetry
 
 
 @pytest.fixture(autouse=True)
@@ -137,3 +139,11 @@ def test_the_libraries_are_silent():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "True", "True"]
+
+
+def test_weights_are_read_in_order():
+    environ = {"OTHER": "1"}
+    read_weights_in_order(environ)
+    assert environ == {"OTHER": "1", "HF_DEACTIVATE_ASYNC_LOAD": "1"}
+    source = Path(core_model_loading.__file__).read_text("utf-8")
+    assert '"HF_DEACTIVATE_ASYNC_LOAD"' in source  # the installed version knows it

@@ -7,6 +7,7 @@ import gradio as gr
 import plotly.graph_objects as go
 
 from playground.backends.protocol import Backend
+from playground.records import shown_name
 from playground.ui.session import Session
 from playground.views.figure import name_picture
 
@@ -34,11 +35,12 @@ class HeadView(Protocol):
 
 def drawn_of_head(figure: go.Figure, session: Session, what: str) -> str:
     """Return a figure of the selected head as JSON for the page, named for when it is saved as a picture."""
-    layer, head = session.layer_number, session.head
-    names = (session.model, f"layer-{layer}-head-{head}", what)
-    return str(name_picture(figure, *names, title=f"{session.model}: layer {layer}, head {head}, {what}").to_json())
+    layer, head, model = session.layer_number, session.head, shown_name(session.model)
+    names = (model, f"layer-{layer}-head-{head}", what)
+    return str(name_picture(figure, *names, title=f"{model}: layer {layer}, head {head}, {what}").to_json())
 
 
 def drawn_of_text(figure: go.Figure, session: Session, what: str) -> str:
     """Return a figure of the text, not of one head, as JSON for the page, named for when it is saved as a picture."""
-    return str(name_picture(figure, session.model, what, title=f"{session.model}: {what}").to_json())
+    model = shown_name(session.model)
+    return str(name_picture(figure, model, what, title=f"{model}: {what}").to_json())

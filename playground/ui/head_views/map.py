@@ -9,7 +9,17 @@ from typing import Any
 import gradio as gr
 
 from playground.backends.protocol import Backend
-from playground.records import HeadMap, HeadsShown, MapValues, MapView, PlaygroundError, TextDifference, Token, Word
+from playground.records import (
+    HeadMap,
+    HeadsShown,
+    MapValues,
+    MapView,
+    PlaygroundError,
+    TextDifference,
+    Token,
+    Word,
+    shown_name,
+)
 from playground.ui.components import build_chart
 from playground.ui.head_views.base import HINT
 from playground.ui.head_views.save import SaveRow
@@ -127,8 +137,8 @@ class MapPanel:
 def draw_pictures(shown: HeadMap, session: Session) -> list[object]:
     """Return the map with the row of the selected token marked, and that row as bars."""
     row = row_of(shown, session.query)
-    title = f"{session.model}: {what_is_shown(shown)}"
-    names = file_names(shown, session.model)
+    title = f"{shown_name(session.model)}: {what_is_shown(shown)}"
+    names = file_names(shown, shown_name(session.model))
     second_at = row_of(shown, session.second_at) if session.second_at else 0
     drawn = name_picture(draw_head_map(shown, compact=True, second_at=second_at), *names, title=title)
     looking = f", from {plain_label(shown.query_tokens[row])} (token {session.query})"
@@ -142,9 +152,10 @@ def text_difference(backend: Backend, session: Session) -> TextDifference:
     if kept is None:
         raise PlaygroundError("No text is kept yet: keep this one, then generate or analyse another.")
     if kept.model != session.model:
+        before = shown_name(kept.model)
         raise PlaygroundError(
-            f"The kept text was read by {kept.model}, this one by {session.model}: choose {kept.model}, or keep this "
-            "text."
+            f"The kept text was read by {before}, this one by {shown_name(session.model)}: choose {before}, or keep "
+            "this text."
         )
     return backend.text_difference(session.model, session.text, kept.text, session.layer, session.head, session.kind)
 

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from playground.backends.protocol import Backend
-from playground.records import HeadPatterns, describe
+from playground.records import HeadPatterns, describe, shown_name
 from playground.ui.components import SHARED_SCRIPT, place_kept, script_with_palette
 from playground.ui.head_views.save import Save
 from playground.ui.session import Session
@@ -89,4 +89,4 @@ def patterns_of(backend: Backend, session: Session) -> HeadPatterns:
 def export_of(backend: Backend, session: Session) -> ExportedFile:
     """Return the table that is shown as a file."""
     text_name = "repeated-tokens" if session.repeated_patterns else "this-text"
-    return export_patterns(patterns_of(backend, session), session.model, text_name)
+    return export_patterns(patterns_of(backend, session), shown_name(session.model), text_name)

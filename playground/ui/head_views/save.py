@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import gradio as gr
 
 from playground.backends.protocol import Backend
-from playground.records import HeadMap, PlaygroundError
+from playground.records import HeadMap, PlaygroundError, shown_name
 from playground.ui.session import Session
 from playground.ui.status import AT_ONCE
 from playground.views.export import (
@@ -69,14 +69,18 @@ class SaveRow:
 
         def python(backend: Backend, session: Session) -> ExportedFile:
             other = session.kept.text if session.kept else None
-            return export_python(self.shown_map(backend, session), session.model, session.text, other)
+            return export_python(self.shown_map(backend, session), shown_name(session.model), session.text, other)
 
         def page(backend: Backend, session: Session, choice: str, listed: str) -> ExportedFile:
-            return export_html(self.chosen_maps(backend, session, choice, listed), session.model)
+            return export_html(self.chosen_maps(backend, session, choice, listed), shown_name(session.model))
 
         return [
-            Save(self.buttons["CSV"], lambda backend, at: export_csv(self.shown_map(backend, at), at.model)),
-            Save(self.buttons["NPZ"], lambda backend, at: export_npz(self.shown_map(backend, at), at.model)),
+            Save(
+                self.buttons["CSV"], lambda backend, at: export_csv(self.shown_map(backend, at), shown_name(at.model))
+            ),
+            Save(
+                self.buttons["NPZ"], lambda backend, at: export_npz(self.shown_map(backend, at), shown_name(at.model))
+            ),
             Save(self.buttons["Python"], python),
             Save(self.page, page, {"choice": self.choice, "listed": self.listed}),
         ]

@@ -108,3 +108,28 @@ def test_folders_below_the_one_that_was_allowed(bundled, tmp_path_factory):
             catalogue.check_allowed(name, allowance, ())
     with pytest.raises(PlaygroundError, match="in the folder that models may be taken from"):
         catalogue.check_allowed("org/model", allowance, ())
+
+
+def test_models_in_folders_are_found(bundled, tmp_path_factory, monkeypatch):
+    deep = bundled / "org" / "family" / "model" / "too-deep"
+    deep.mkdir(parents=True)
+    for folder in (deep, deep.parent, bundled, bundled / ".hidden"):
+        folder.mkdir(exist_ok=True)
+        (folder / "config.json").write_text("{}")
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "config.json").write_text("{}")
+    (bundled / "link").symlink_to(elsewhere)
+    names = catalogue.folders_below(str(bundled))
+    assert names == ("./fill-in", "./org/family/model", "./stories", "./translator")
+    for name in names:  # where names on the Hub may be brought, too, these are still folders
+        for may in (Allowance(folder=str(bundled)), Allowance(hub=True, folder=str(bundled))):
+            assert catalogue.check_allowed(name, may, ()) == str(bundled / name)
+    monkeypatch.setattr(catalogue, "MOST_FOLDERS_SEEN", 2)
+    assert len(catalogue.folders_below(str(bundled))) <= 2
+    assert catalogue.folders_below(str(bundled / "nowhere")) == ()
+
+
+def test_licences():
+    assert catalogue.licence_of("stories") == "cc-by-4.0"
+    assert catalogue.licence_of("openai-community/gpt2") == "MIT"
+    assert catalogue.licence_of("org/unknown") == ""
