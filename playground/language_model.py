@@ -7,6 +7,7 @@ from typing import Any
 from playground.analysis.masked_prediction import predict_masked
 from playground.analysis.positions import read_positions
 from playground.analysis.repeated import repeated_ids
+from playground.analysis.token_loss import token_loss
 from playground.attention.attention import Attention, check_place, check_places
 from playground.attention.budget import DEFAULT_MAX_BYTES
 from playground.attention.capture import capture_attention
@@ -33,6 +34,7 @@ from playground.records import (
     Step,
     TextIds,
     Token,
+    TokenLoss,
     TokenScore,
 )
 
@@ -106,9 +108,7 @@ class LanguageModel:
         that of the first of them. Raises PlaygroundError, with the numbers, where a text is longer than
         the context, or its attention would take more memory than `max_bytes`.
         """
-        read = self._read(text, target, pair)
-        check_context(self.loaded, len(read.tokens))
-        check_context(self.loaded, len(read.target_tokens), what="target")
+        read = self._read_checked(text, target, pair)
         # A decoder that has read its start token alone has written nothing
         target_ids = tuple(token.id for token in read.target_tokens) if len(read.target_tokens) > 1 else None
         chosen = None if layers is None else self._chosen(layers)
@@ -130,6 +130,17 @@ class LanguageModel:
         Both are None for the first token, and for models that predict no token from those before it.
         """
         return self.attention(text).scores
+
+    def token_loss(
+        self,
+        text: str | GenerationRecord | TextIds | tuple[int, ...] | list[int],
+        target: str | tuple[int, ...] | list[int] | None = None,
+    ) -> TokenLoss:
+        """Return the loss of each token given those before it, in nats; of an encoder-decoder, of its target's.
+
+        Raises PlaygroundError where the text is too long, or the model predicts no token from those before it.
+        """
+        return token_loss(self.loaded, self._read_checked(text, target))
 
     def masked_prediction(
         self, text: str | tuple[int, ...] | list[int], hidden: Sequence[int] = (), *, mask_off: bool = False
@@ -186,6 +197,18 @@ class LanguageModel:
     def script(self, prompt: str, settings: GenerationSettings | None = None, **options: Any) -> str:
         """Return the Python lines that repeat such a run with transformers alone."""
         return write_script(self.loaded, prompt, build_settings(settings, options))
+
+    def _read_checked(
+        self,
+        text: str | GenerationRecord | TextIds | tuple[int, ...] | list[int],
+        target: str | tuple[int, ...] | list[int] | None = None,
+        pair: str | None = None,
+    ) -> ReadText:
+        """Return what is asked of. Raises PlaygroundError where it does not fit the context."""
+        read = self._read(text, target, pair)
+        check_context(self.loaded, len(read.tokens))
+        check_context(self.loaded, len(read.target_tokens), what="target")
+        return read
 
     def _tokens(self, text: str | tuple[int, ...] | list[int], *, is_target: bool = False) -> tuple[Token, ...]:
         if isinstance(text, list | tuple):

@@ -56,6 +56,7 @@ from playground.records import (
     TextIds,
     Token,
     TokenFlow,
+    TokenLoss,
     TokenScore,
     WordMap,
 )
@@ -219,6 +220,10 @@ class LocalBackend:
     ) -> MaskedPrediction:
         """Return what a decoder predicts with tokens hidden, or the mask off, in all layers; and what it predicts."""
         return self._pool.get(model).masked_prediction(text.ids, hidden, mask_off=mask_off)
+
+    def token_loss(self, model: str, text: TextIds) -> TokenLoss:
+        """Return the loss of each token given those before it; of an encoder-decoder, of its target's tokens."""
+        return self._pool.get(model).token_loss(text)
 
     def norm_map(self, model: str, text: TextIds, layer: int, head: int, kind: AttentionKind = "self") -> NormMap:
         """Return one head's weights times the lengths of its transformed values (Kobayashi et al. 2020)."""

@@ -37,6 +37,7 @@ from playground.records import (
     TextIds,
     Token,
     TokenFlow,
+    TokenLoss,
     TokenScore,
     WordMap,
 )
@@ -170,6 +171,10 @@ class Backend(Protocol):
         self, model: str, text: TextIds, hidden: Sequence[int] = (), *, mask_off: bool = False
     ) -> MaskedPrediction:
         """Return what a decoder predicts with tokens hidden, or the mask off, in all layers; and what it predicts."""
+        ...
+
+    def token_loss(self, model: str, text: TextIds) -> TokenLoss:
+        """Return the loss of each token given those before it; of an encoder-decoder, of its target's tokens."""
         ...
 
     def norm_map(self, model: str, text: TextIds, layer: int, head: int, kind: AttentionKind = "self") -> NormMap:

@@ -39,6 +39,7 @@ from playground.records.settings import EarlyStopping, GenerationSettings, Strat
 from playground.records.spec import ModelKind, ModelSpec, Placement
 from playground.records.text_difference import TextDifference
 from playground.records.texts import ReadText, TextIds
+from playground.records.token_loss import TokenLoss
 from playground.records.tokens import Token, TokenScore
 from playground.records.words import Word, WordMap
 
@@ -100,6 +101,7 @@ __all__ = [
     "TextMetrics",
     "Token",
     "TokenFlow",
+    "TokenLoss",
     "TokenScore",
     "Word",
     "WordMap",

@@ -11,6 +11,7 @@ from playground.ui.tabs.attention import build_attention
 from playground.ui.tabs.beams import build_beams
 from playground.ui.tabs.choices import build_choices
 from playground.ui.tabs.compare import build_compare
+from playground.ui.tabs.inside import build_inside
 from playground.ui.text_panel import build_text_panel
 from playground.ui.wiring import Wiring
 
@@ -42,9 +43,11 @@ def build_page(backend: Backend) -> gr.Blocks:
                 choices = build_choices(instruments)
             with gr.Tab("Beams", id="beams"):
                 beams = build_beams()
+            with gr.Tab("Inside", id="inside"):
+                inside = build_inside()
             with gr.Tab("Compare", id="compare"):
                 compare = build_compare()
-        Wiring(backend, visit, panel, decoding, attention, choices, beams=beams).wire(page)
+        Wiring(backend, visit, panel, decoding, attention, choices, beams=beams, inside=inside).wire(page)
         Compare(backend, panel, decoding, compare).wire(page)
         Endpoints(backend, gr.Error).register(gr.api)
     return page

@@ -208,7 +208,7 @@ class Visit:
         self.lock = threading.RLock()
         self.session = Session()
         self.view = ""  # the view of a head that is open; the first where it is none
-        self.choices_open = False  # whether the Choices tab is
+        self.open_tab = ""  # the instrument that is open, by its name; the first where it is none
 
     def __deepcopy__(self, memo: dict[int, object]) -> "Visit":
         """Gradio copies the initial state for each visitor, who gets a visit of their own."""

@@ -11,7 +11,9 @@ from playground.records import BeamProgress, GenerationRecord, PlaygroundError, 
 from playground.ui.beam_search import BeamSearch
 from playground.ui.controls.decoding import DecodingControls, settings_from
 from playground.ui.controls.preview import Preview
+from playground.ui.inside import Inside
 from playground.ui.model_choice import ModelChoice
+from playground.ui.open_tab import OpenTab
 from playground.ui.room import analysis_line, checked_writer
 from playground.ui.selection import Selection
 from playground.ui.session import Cancellations, Session, Visit, in_turn
@@ -29,6 +31,7 @@ from playground.ui.status import (
 from playground.ui.tabs.attention import AttentionTab, show_tint
 from playground.ui.tabs.beams import BeamsTab
 from playground.ui.tabs.choices import ChoicesTab
+from playground.ui.tabs.inside import InsideTab
 from playground.ui.text_panel import TextPanel
 from playground.views.tokens import prompt_lines, scored_lines, step_lines
 
@@ -46,6 +49,7 @@ class Wiring:
         choices: ChoicesTab,
         *,
         beams: BeamsTab,
+        inside: InsideTab,
     ) -> None:
         self.backend = backend
         self.visit = visit
@@ -55,14 +59,19 @@ class Wiring:
         self.attention = attention
         self.choices = choices
         self.beams = beams
+        self.inside = inside
+        self.open_tab = OpenTab(backend, visit, panel.status, (inside,))
         self.cancellations = Cancellations()
 
     def wire(self, page: gr.Blocks) -> None:
         """Attach every handler."""
         panel = self.panel
         shown = self.wire_generation()
-        selection = Selection(self.backend, self.visit, panel, self.attention, self.choices, beams=self.beams)
+        selection = Selection(
+            self.backend, self.visit, panel, self.attention, self.choices, beams=self.beams, open_tab=self.open_tab
+        )
         selection.wire()
+        Inside(self.backend, self.visit, panel, self.inside, selection).wire()
         BeamSearch(self.backend, self.visit, panel, self.beams, selection).wire(page, shown)
         Preview(self.backend, panel.prompt, panel.model, self.decoding).wire(page)
         panel.stop.click(self.on_stop, **AT_ONCE)
@@ -105,6 +114,7 @@ class Wiring:
                     **PRIVATE,
                 )
             )
+            self.open_tab.follow(shown[-1])
         return shown[0]
 
     def on_generate(
@@ -195,7 +205,7 @@ class Wiring:
         scores = self.backend.score(session.model, session.text)[: session.n_prompt]
         values = self.attention.show_views(self.backend, session, visit.view)
         shown = dict(zip(self.attention.outputs(), values, strict=True))
-        shown |= self.choices.show_text(self.backend, session, is_open=visit.choices_open)
+        shown |= self.choices.show_text(self.backend, session, is_open=visit.open_tab == self.choices.name)
         shown |= dict(zip(self.beams.outputs(), self.beams.show_text(session), strict=True))
         lines = scored_lines(scores, session.tokens, session.parts, session.n_read) + step_lines(session.steps)
         chips = gr.HTML(value=lines, selected=session.selected, tint=show_tint(self.backend, session))

@@ -1,0 +1,53 @@
+"""What happens in the Inside tab."""
+
+from typing import Any
+
+import gradio as gr
+
+from playground.backends.protocol import Backend
+from playground.ui.selection import Selection, place_in
+from playground.ui.session import Visit, in_turn
+from playground.ui.status import AT_ONCE, PRIVATE, says_errors
+from playground.ui.tabs.inside import InsideTab, token_of_place
+from playground.ui.text_panel import TextPanel
+
+
+class Inside:
+    """Joins the tab to the selection of the page."""
+
+    def __init__(
+        self, backend: Backend, visit: gr.State, panel: TextPanel, tab: InsideTab, selection: Selection
+    ) -> None:
+        self.backend = backend
+        self.visit = visit
+        self.status = panel.status
+        self.tab = tab
+        self.selection = selection
+
+    def wire(self) -> None:
+        """Attach every handler."""
+        tab = self.tab
+        moved = tab.strip.select(
+            self.on_bar, inputs_kwargs={"visit": self.visit}, outputs=self.selection.followers(), **AT_ONCE
+        )
+        self.selection.open_tab.follow(moved)
+        gr.on(
+            [tab.compare.click, tab.other.submit],
+            self.on_compare,
+            inputs_kwargs={"visit": self.visit, "text": tab.other},
+            outputs=[self.status, *tab.other_outputs()],
+            **PRIVATE,
+        )
+
+    @says_errors
+    @in_turn
+    def on_bar(self, visit: Visit, event: gr.EventData) -> dict[Any, Any]:
+        """A bar of the losses was clicked."""
+        session = visit.session
+        place = place_in(event, 0, session.n_target or len(session.ids))
+        return self.selection.follow(visit, session.select(token_of_place(session, place)))
+
+    @says_errors
+    def on_compare(self, visit: Visit, text: str) -> dict[Any, Any]:
+        """Another text is to be compared with this one."""
+        return self.tab.show_other(self.backend, visit.session, text)

@@ -1,0 +1,121 @@
+"""The Inside tab: what the model loses at each token, and what it already knows layer by layer."""
+
+import html
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import gradio as gr
+
+from playground.backends.protocol import Backend
+from playground.records import PlaygroundError, TextIds
+from playground.ui.components import build_chart, no_chart
+from playground.ui.head_views.base import drawn_of_text
+from playground.ui.session import Session
+from playground.views.token_loss import draw_token_loss, loss_formula, loss_sentence, loss_table, token_highlight
+
+HINT = "Generate or analyse a text to see the loss of each of its tokens."
+OTHER_HINT = "Another text, and its loss beside this one's."
+
+
+@dataclass(frozen=True)
+class InsideTab:
+    """The components of the tab."""
+
+    name: ClassVar[str] = "Inside"
+    sentence: gr.HTML
+    strip: gr.HTML
+    formula: gr.HTML
+    other: gr.Textbox
+    compare: gr.Button
+    other_table: gr.HTML
+    other_strip: gr.HTML
+
+    def outputs(self) -> list[gr.components.Component]:
+        """Return what `show` fills."""
+        return [self.sentence, self.strip, self.formula]
+
+    def other_outputs(self) -> list[gr.components.Component]:
+        """Return what `show_other` fills."""
+        return [self.other_table, self.other_strip]
+
+    def show(self, backend: Backend, session: Session) -> dict[Any, Any]:
+        """Return the tab for what is selected."""
+        return self.show_loss(backend, session)
+
+    def show_loss(self, backend: Backend, session: Session) -> dict[Any, Any]:
+        """Return the loss of each token; of a model that predicts none, why there is none."""
+        try:
+            loss = backend.token_loss(session.model, session.text)
+        except PlaygroundError as error:
+            return {self.sentence: "", self.strip: no_chart(str(error)), self.formula: ""}
+        place = place_in_written(session)
+        drawn = drawn_of_text(draw_token_loss(loss), session, "loss of each token")
+        return {
+            self.sentence: f"<p>{html.escape(loss_sentence(loss, written_name(session)))}</p>",
+            self.strip: gr.HTML(value=drawn, highlight=token_highlight(place), absent=""),
+            self.formula: loss_formula(loss, place),
+        }
+
+    def show_other(self, backend: Backend, session: Session, text: str) -> dict[Any, Any]:
+        """Return the loss of another text beside this one's; of an encoder-decoder, of another target."""
+        if not session.ids:
+            raise PlaygroundError("There is no text to compare with yet: generate or analyse one first.")
+        loss = backend.token_loss(session.model, session.text)
+        other = backend.token_loss(session.model, other_text(backend, session, text))
+        drawn = drawn_of_text(draw_token_loss(other), session, "loss of the other text")
+        return {self.other_table: loss_table(loss, other), self.other_strip: drawn}
+
+
+def build_inside() -> InsideTab:
+    """Build the tab's components."""
+    with gr.Column(elem_id="panel-loss"):
+        gr.HTML(
+            "<h3>Loss</h3><p>How much each token surprised the model: what training makes small. "
+            "Click a bar to select its token.</p>",
+            elem_classes=["panel-title"],
+        )
+        sentence = gr.HTML("", elem_classes=["caption"], elem_id="loss-sentence")
+        strip = build_chart("loss-strip", hint=HINT, place=220)
+        formula = gr.HTML("", elem_id="loss-formula")
+        with gr.Row(elem_id="loss-other-row"):
+            other = gr.Textbox(
+                "", label="Another text", placeholder="The same sentence with a word changed …", lines=1, max_lines=4,
+                elem_id="loss-other", min_width=240, scale=4,
+            )  # fmt: skip
+            compare = gr.Button("Compare", elem_id="loss-compare", min_width=100, scale=0)
+        other_table = gr.HTML("", elem_id="loss-table")
+        other_strip = build_chart("loss-other-strip", hint=OTHER_HINT, place=120)
+    return InsideTab(
+        sentence=sentence,
+        strip=strip,
+        formula=formula,
+        other=other,
+        compare=compare,
+        other_table=other_table,
+        other_strip=other_strip,
+    )
+
+
+def written_name(session: Session) -> str:
+    """Return what the text that the model predicts is called."""
+    return "The target" if session.n_target else "This text"
+
+
+def place_in_written(session: Session) -> int:
+    """Return the place of the selected token among those that the model predicts; -1 where it is a source's."""
+    return session.selected - session.n_source if session.n_target else session.selected
+
+
+def token_of_place(session: Session, place: int) -> int:
+    """Return the token at a place among those that the model predicts."""
+    return place + (session.n_source if session.n_target else 0)
+
+
+def other_text(backend: Backend, session: Session, text: str) -> TextIds:
+    """Return another text: of an encoder-decoder another target of the same source. Raises PlaygroundError for none."""
+    if not text.strip():
+        raise PlaygroundError("The other text is empty: type one to compare with.")
+    if not session.n_target:
+        return backend.read(session.model, text).ids
+    source = "".join(token.text for token in session.tokens[: session.n_source])
+    return TextIds(session.text.ids, backend.read(session.model, source, text).ids.target_ids)
