@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
+from playground.analysis.logit_lens import ResidualStream, logit_lens, read_residuals
 from playground.analysis.masked_prediction import predict_masked
 from playground.analysis.positions import read_positions
 from playground.analysis.repeated import repeated_ids
@@ -24,6 +25,7 @@ from playground.models.vocabulary import unknown_words
 from playground.records import (
     GenerationRecord,
     GenerationSettings,
+    LogitLens,
     MaskedPrediction,
     ModelSpec,
     NextToken,
@@ -141,6 +143,22 @@ class LanguageModel:
         Raises PlaygroundError where the text is too long, or the model predicts no token from those before it.
         """
         return token_loss(self.loaded, self._read_checked(text, target))
+
+    def residuals(
+        self,
+        text: str | GenerationRecord | TextIds | tuple[int, ...] | list[int],
+        target: str | tuple[int, ...] | list[int] | None = None,
+    ) -> ResidualStream:
+        """Run the model once and keep its residual stream, for `logit_lens` at several positions."""
+        return read_residuals(self.loaded, self._read_checked(text, target))
+
+    def logit_lens(self, stream: ResidualStream, position: int = 0, *, parts: bool = False) -> LogitLens:
+        """Return what the residual stream already holds of the next token, at the positions around `position`.
+
+        parts: behind each layer's attention, too. Of an encoder-decoder positions are its target's. Raises
+        PlaygroundError where the position is out of range.
+        """
+        return logit_lens(self.loaded, stream, check_place("position", position, len(stream.written)), parts=parts)
 
     def masked_prediction(
         self, text: str | tuple[int, ...] | list[int], hidden: Sequence[int] = (), *, mask_off: bool = False

@@ -9,12 +9,13 @@ import torch
 
 from playground.analysis.beam_and_greedy import compare_with_greedy
 from playground.analysis.continuations import count_continuations
+from playground.analysis.logit_lens import ResidualStream
 from playground.analysis.shuffle import compare_shuffled, in_order, map_shuffled, shuffled_order
 from playground.analysis.text_difference import subtract_texts
 from playground.analysis.text_metrics import compare_runs
 from playground.attention.attention import Attention
 from playground.backends.brought import BroughtModels, Source
-from playground.backends.cache import DEFAULT_BYTES, AttentionCache
+from playground.backends.cache import DEFAULT_BYTES, TextCache
 from playground.backends.holding import holds_models
 from playground.decoding.run import DecodingRun
 from playground.language_model import LanguageModel, load
@@ -41,6 +42,7 @@ from playground.records import (
     HeadRows,
     LayerMaps,
     LoadProgress,
+    LogitLens,
     MapView,
     MaskedPrediction,
     ModelSpec,
@@ -81,14 +83,15 @@ class LocalBackend:
         allowance: Allowance | None = None,
     ) -> None:
         leave_a_core()
-        self._cache = AttentionCache(cache_bytes)
+        self._cache: TextCache[Attention] = TextCache(cache_bytes)
+        self._kept: TextCache[ResidualStream] = TextCache(cache_bytes // 4)
         self._brought = BroughtModels(allowance or Allowance())
         self._pool: ModelPool[LanguageModel] = ModelPool(
             names,
             lambda name, monitor: _load_fast(name, device, dtype, monitor, self._brought.source(name)),
             max_bytes=max_bytes,
             size_of=lambda lm: model_bytes(lm.loaded.model),
-            on_gone=lambda name, _: self._cache.drop(lambda key: isinstance(key, tuple) and key[0] == name),
+            on_gone=lambda name, _: self._forget(name),
         )
 
     def models(self) -> tuple[str, ...]:
@@ -225,6 +228,15 @@ class LocalBackend:
         """Return the loss of each token given those before it; of an encoder-decoder, of its target's tokens."""
         return self._pool.get(model).token_loss(text)
 
+    def logit_lens(self, model: str, text: TextIds, position: int, *, parts: bool = False) -> LogitLens:
+        """Return what the residual stream already holds of the next token, stage by stage, around a position.
+
+        parts: behind each layer's attention, too. Of an encoder-decoder positions are those of its target.
+        """
+        language_model = self._pool.get(model)
+        stream = self._kept.get((model, text), lambda: language_model.residuals(text))
+        return language_model.logit_lens(stream, position, parts=parts)
+
     def norm_map(self, model: str, text: TextIds, layer: int, head: int, kind: AttentionKind = "self") -> NormMap:
         """Return one head's weights times the lengths of its transformed values (Kobayashi et al. 2020)."""
         return self._attention(model, text).norm_map(layer, head, kind)
@@ -302,6 +314,11 @@ class LocalBackend:
         """Return the attention of a text, of the same text shuffled, and the order of its tokens there."""
         order = shuffled_order(len(text.ids), seed)
         return self._attention(model, text), self._attention(model, in_order(text, order)), order
+
+    def _forget(self, model: str) -> None:
+        """Drop what was computed with a model that has left the pool."""
+        for cache in (self._cache, self._kept):
+            cache.drop(lambda key: isinstance(key, tuple) and key[0] == model)
 
     def _attention(self, model: str, text: TextIds) -> Attention:
         """Return the attention of a text; one forward pass serves the scores and every map of it."""

@@ -22,6 +22,7 @@ from playground.records import (
     HeadRows,
     LayerMaps,
     LoadProgress,
+    LogitLens,
     MapView,
     MaskedPrediction,
     ModelSpec,
@@ -175,6 +176,13 @@ class Backend(Protocol):
 
     def token_loss(self, model: str, text: TextIds) -> TokenLoss:
         """Return the loss of each token given those before it; of an encoder-decoder, of its target's tokens."""
+        ...
+
+    def logit_lens(self, model: str, text: TextIds, position: int, *, parts: bool = False) -> LogitLens:
+        """Return what the residual stream already holds of the next token, stage by stage, around a position.
+
+        parts: behind each layer's attention, too. Of an encoder-decoder positions are those of its target.
+        """
         ...
 
     def norm_map(self, model: str, text: TextIds, layer: int, head: int, kind: AttentionKind = "self") -> NormMap:

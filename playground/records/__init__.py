@@ -19,6 +19,7 @@ from playground.records.generation import (
 from playground.records.greedy_comparison import GreedyComparison
 from playground.records.known_model import Allowance, KnownModel
 from playground.records.loading import LoadProgress, LoadStage
+from playground.records.logit_lens import LensPart, LensStage, LogitLens
 from playground.records.maps import (
     AttentionKind,
     AttentionShape,
@@ -72,8 +73,11 @@ __all__ = [
     "HeadsShown",
     "KnownModel",
     "LayerMaps",
+    "LensPart",
+    "LensStage",
     "LoadProgress",
     "LoadStage",
+    "LogitLens",
     "MapValues",
     "MapView",
     "MaskedPrediction",

@@ -1,14 +1,16 @@
 """What happens in the Inside tab."""
 
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
 
 from playground.backends.protocol import Backend
+from playground.records.logit_lens import first_shown
 from playground.ui.selection import Selection, place_in
 from playground.ui.session import Visit, in_turn
 from playground.ui.status import AT_ONCE, PRIVATE, says_errors
-from playground.ui.tabs.inside import InsideTab, token_of_place
+from playground.ui.tabs.inside import InsideTab, place_in_written, token_of_place
 from playground.ui.text_panel import TextPanel
 
 
@@ -31,6 +33,17 @@ class Inside:
             self.on_bar, inputs_kwargs={"visit": self.visit}, outputs=self.selection.followers(), **AT_ONCE
         )
         self.selection.open_tab.follow(moved)
+        column = tab.lens.select(
+            self.on_cell, inputs_kwargs={"visit": self.visit}, outputs=self.selection.followers(), **AT_ONCE
+        )
+        self.selection.open_tab.follow(column)
+        parts = tab.lens_parts.input(
+            self.on_parts,
+            inputs_kwargs={"visit": self.visit, "parts": tab.lens_parts},
+            outputs=[self.visit],
+            **AT_ONCE,
+        )
+        self.selection.open_tab.follow(parts)
         gr.on(
             [tab.compare.click, tab.other.submit],
             self.on_compare,
@@ -46,6 +59,23 @@ class Inside:
         session = visit.session
         place = place_in(event, 0, session.n_target or len(session.ids))
         return self.selection.follow(visit, session.select(token_of_place(session, place)))
+
+    @says_errors
+    @in_turn
+    def on_cell(self, visit: Visit, event: gr.EventData) -> dict[Any, Any]:
+        """A cell of the lens was clicked: the token that is predicted there is selected."""
+        session = visit.session
+        n_written = session.n_target or len(session.ids)
+        column = place_in(event, 1, n_written)
+        start = first_shown(max(0, place_in_written(session) - 1), n_written)
+        place = min(start + column + 1, n_written - 1)
+        return self.selection.follow(visit, session.select(token_of_place(session, place)))
+
+    @in_turn
+    def on_parts(self, visit: Visit, parts: bool) -> dict[Any, Any]:
+        """Stages behind attention are to be shown, or not."""
+        visit.session = replace(visit.session, lens_parts=bool(parts))
+        return {self.visit: visit}
 
     @says_errors
     def on_compare(self, visit: Visit, text: str) -> dict[Any, Any]:

@@ -67,6 +67,7 @@ class Session:
     mask_off: bool = False  # counterfactual: every token sees all others
     hidden: tuple[int, ...] = ()  # counterfactual: tokens that no other sees
     run: GenerationRecord | None = None  # that wrote the text
+    lens_parts: bool = False  # the logit lens behind each layer's attention, too
     branch: int | None = None  # the selected hypothesis of a beam search, where it is not on the winner's path
 
     @property

@@ -53,6 +53,7 @@ def draw_token_loss(loss: TokenLoss, *, height: int = 220) -> go.Figure:
             "title": "bits",
             "overlaying": "y",
             "side": "right",
+            "tickmode": "auto",
             "showgrid": False,
         },
     )

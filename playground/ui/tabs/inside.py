@@ -11,9 +11,11 @@ from playground.records import PlaygroundError, TextIds
 from playground.ui.components import build_chart, no_chart
 from playground.ui.head_views.base import drawn_of_text
 from playground.ui.session import Session
+from playground.views.logit_lens import draw_logit_lens, lens_highlight, lens_sentence, lens_table
 from playground.views.token_loss import draw_token_loss, loss_formula, loss_sentence, loss_table, token_highlight
 
 HINT = "Generate or analyse a text to see the loss of each of its tokens."
+LENS_HINT = "Generate or analyse a text to see what each layer already knows of the next token."
 OTHER_HINT = "Another text, and its loss beside this one's."
 
 
@@ -29,10 +31,18 @@ class InsideTab:
     compare: gr.Button
     other_table: gr.HTML
     other_strip: gr.HTML
+    lens_parts: gr.Checkbox
+    lens_sentence: gr.HTML
+    lens: gr.HTML
+    lens_table: gr.HTML
 
     def outputs(self) -> list[gr.components.Component]:
         """Return what `show` fills."""
-        return [self.sentence, self.strip, self.formula]
+        return [self.sentence, self.strip, self.formula, *self.lens_outputs()]
+
+    def lens_outputs(self) -> list[gr.components.Component]:
+        """Return what `show_lens` fills."""
+        return [self.lens_parts, self.lens_sentence, self.lens, self.lens_table]
 
     def other_outputs(self) -> list[gr.components.Component]:
         """Return what `show_other` fills."""
@@ -40,7 +50,7 @@ class InsideTab:
 
     def show(self, backend: Backend, session: Session) -> dict[Any, Any]:
         """Return the tab for what is selected."""
-        return self.show_loss(backend, session)
+        return self.show_loss(backend, session) | self.show_lens(backend, session)
 
     def show_loss(self, backend: Backend, session: Session) -> dict[Any, Any]:
         """Return the loss of each token; of a model that predicts none, why there is none."""
@@ -54,6 +64,29 @@ class InsideTab:
             self.sentence: f"<p>{html.escape(loss_sentence(loss, written_name(session)))}</p>",
             self.strip: gr.HTML(value=drawn, highlight=token_highlight(place), absent=""),
             self.formula: loss_formula(loss, place),
+        }
+
+    def show_lens(self, backend: Backend, session: Session) -> dict[Any, Any]:
+        """Return what each layer knows of the selected token; of a model that has no such layers, why."""
+        position = max(0, place_in_written(session) - 1)  # the selected token is predicted behind the one before it
+        try:
+            lens = backend.logit_lens(session.model, session.text, position, parts=session.lens_parts)
+        except PlaygroundError as error:
+            return {
+                self.lens_parts: gr.Checkbox(visible=False),
+                self.lens_sentence: "",
+                self.lens: no_chart(str(error)),
+                self.lens_table: "",
+            }
+        drawn = drawn_of_text(draw_logit_lens(lens), session, "logit lens")
+        sentence = f"<p>{html.escape(lens_sentence(lens, position))}</p>"
+        if lens.parts_absent:
+            sentence += f"<p>{html.escape(lens.parts_absent)}</p>"
+        return {
+            self.lens_parts: gr.Checkbox(visible=not lens.parts_absent),
+            self.lens_sentence: sentence,
+            self.lens: gr.HTML(value=drawn, highlight=lens_highlight(lens, position), absent=""),
+            self.lens_table: lens_table(lens, position),
         }
 
     def show_other(self, backend: Backend, session: Session, text: str) -> dict[Any, Any]:
@@ -83,8 +116,19 @@ def build_inside() -> InsideTab:
                 elem_id="loss-other", min_width=240, scale=4,
             )  # fmt: skip
             compare = gr.Button("Compare", elem_id="loss-compare", min_width=100, scale=0)
-        other_table = gr.HTML("", elem_id="loss-table")
+        other_table = gr.HTML("", elem_id="loss-table", apply_default_css=False)
         other_strip = build_chart("loss-other-strip", hint=OTHER_HINT, place=120)
+    with gr.Column(elem_id="panel-lens"):
+        gr.HTML(
+            "<h3>Logit lens</h3><p>What the model would predict if it ended after each layer: its own final norm and "
+            "unembedding read the residual stream. The row at the top is its own prediction. Click a cell to select "
+            "the token that it predicts.</p>",
+            elem_classes=["panel-title"],
+        )
+        lens_parts = gr.Checkbox(False, label="also behind each attention", elem_id="lens-parts", container=False)
+        said = gr.HTML("", elem_classes=["caption"], elem_id="lens-sentence")
+        lens = build_chart("lens", hint=LENS_HINT, place=380)
+        table = gr.HTML("", elem_id="lens-table", apply_default_css=False)
     return InsideTab(
         sentence=sentence,
         strip=strip,
@@ -93,6 +137,10 @@ def build_inside() -> InsideTab:
         compare=compare,
         other_table=other_table,
         other_strip=other_strip,
+        lens_parts=lens_parts,
+        lens_sentence=said,
+        lens=lens,
+        lens_table=table,
     )
 
 
