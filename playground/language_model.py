@@ -1,14 +1,17 @@
 """A loaded model and everything that can be asked of it: what a notebook uses, and the page's backend."""
 
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
+from playground.analysis.head_importance import head_importance
 from playground.analysis.logit_lens import ResidualStream, logit_lens, read_residuals
 from playground.analysis.masked_prediction import predict_masked
 from playground.analysis.positions import read_positions
 from playground.analysis.repeated import repeated_ids
-from playground.analysis.token_loss import token_loss
+from playground.analysis.token_loss import token_loss, written_tokens
+from playground.analysis.what_if import MOST_WRITTEN, what_if, write_changed
 from playground.attention.attention import Attention, check_place, check_places
 from playground.attention.budget import DEFAULT_MAX_BYTES
 from playground.attention.capture import capture_attention
@@ -23,8 +26,13 @@ from playground.models.loading import LoadedModel
 from playground.models.reading import read_ids, read_text, start_tokens, tokens_of
 from playground.models.vocabulary import unknown_words
 from playground.records import (
+    Change,
+    ChangedKind,
+    ChangedText,
     GenerationRecord,
     GenerationSettings,
+    HeadImportance,
+    HeadsOff,
     LogitLens,
     MaskedPrediction,
     ModelSpec,
@@ -38,6 +46,7 @@ from playground.records import (
     Token,
     TokenLoss,
     TokenScore,
+    WhatIf,
 )
 
 
@@ -159,6 +168,51 @@ class LanguageModel:
         PlaygroundError where the position is out of range.
         """
         return logit_lens(self.loaded, stream, check_place("position", position, len(stream.written)), parts=parts)
+
+    def what_if(
+        self,
+        text: str | GenerationRecord | TextIds | tuple[int, ...] | list[int],
+        token: int,
+        change: Change,
+        target: str | tuple[int, ...] | list[int] | None = None,
+    ) -> WhatIf:
+        """Return the prediction of `token`, and the losses of all, as they are and with a part switched off.
+
+        Raises PlaygroundError for what there is not to switch off.
+        """
+        read = self._read_checked(text, target)
+        return what_if(self.loaded, read, self._written_place(read, token), change)
+
+    def write_changed(
+        self,
+        text: str | GenerationRecord | TextIds | tuple[int, ...] | list[int],
+        token: int,
+        change: Change,
+        n_tokens: int = 20,
+        cancel: threading.Event | None = None,
+    ) -> ChangedText:
+        """Return what is written greedily from the tokens before `token`, as it is and with a part switched off."""
+        read = self._read_checked(text)
+        if not 1 <= n_tokens <= MOST_WRITTEN:
+            raise PlaygroundError(f"Write 1 to {MOST_WRITTEN} tokens, not {str(n_tokens)[:40]}.")
+        place = self._written_place(read, token)
+        return write_changed(self.loaded, read, place, change, n_tokens, cancel or threading.Event())
+
+    def head_importance(
+        self,
+        text: str | GenerationRecord | TextIds | tuple[int, ...] | list[int],
+        token: int,
+        how: HeadsOff = "zero",
+        kind: ChangedKind = "self",
+        cancel: threading.Event | None = None,
+    ) -> Iterator[HeadImportance]:
+        """Yield how the log-probability of `token` changes with each head off, more heads each time."""
+        read = self._read_checked(text)
+        place = self._written_place(read, token)
+        return head_importance(self.loaded, read, place, how, kind, cancel or threading.Event())
+
+    def _written_place(self, read: ReadText, token: int) -> int:
+        return check_place("token", token, len(written_tokens(self.loaded, read)))
 
     def masked_prediction(
         self, text: str | tuple[int, ...] | list[int], hidden: Sequence[int] = (), *, mask_off: bool = False

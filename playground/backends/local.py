@@ -9,6 +9,7 @@ import torch
 
 from playground.analysis.beam_and_greedy import compare_with_greedy
 from playground.analysis.continuations import count_continuations
+from playground.analysis.head_importance import compare_with_attention
 from playground.analysis.logit_lens import ResidualStream
 from playground.analysis.shuffle import compare_shuffled, in_order, map_shuffled, shuffled_order
 from playground.analysis.text_difference import subtract_texts
@@ -26,9 +27,13 @@ from playground.models.monitor import LoadMonitor
 from playground.models.pool import ModelPool
 from playground.records import (
     Allowance,
+    AttentionExplains,
     AttentionKind,
     AttentionShape,
     AttentionSummary,
+    Change,
+    ChangedKind,
+    ChangedText,
     ComparedRun,
     Continuation,
     CounterfactualMap,
@@ -37,9 +42,11 @@ from playground.records import (
     GenerationRecord,
     GenerationSettings,
     GreedyComparison,
+    HeadImportance,
     HeadMap,
     HeadPatterns,
     HeadRows,
+    HeadsOff,
     LayerMaps,
     LoadProgress,
     LogitLens,
@@ -60,6 +67,7 @@ from playground.records import (
     TokenFlow,
     TokenLoss,
     TokenScore,
+    WhatIf,
     WordMap,
 )
 
@@ -236,6 +244,37 @@ class LocalBackend:
         language_model = self._pool.get(model)
         stream = self._kept.get((model, text), lambda: language_model.residuals(text))
         return language_model.logit_lens(stream, position, parts=parts)
+
+    def what_if(self, model: str, text: TextIds, token: int, change: Change) -> WhatIf:
+        """Return the prediction of a token, and the losses of all, as they are and with a part switched off.
+
+        Of an encoder-decoder tokens are those of its target, here and in the following.
+        """
+        return self._pool.get(model).what_if(text, token, change)
+
+    def write_changed(
+        self, model: str, text: TextIds, token: int, change: Change, n_tokens: int, cancel: threading.Event
+    ) -> ChangedText:
+        """Return what is written greedily from the tokens before one, as it is and with a part switched off.
+
+        Setting `cancel` ends it within one token.
+        """
+        return self._pool.get(model).write_changed(text, token, change, n_tokens, cancel)
+
+    def head_importance(
+        self, model: str, text: TextIds, token: int, how: HeadsOff, kind: ChangedKind, cancel: threading.Event
+    ) -> Iterator[HeadImportance]:
+        """Yield how the log-probability of a token changes with each head off, more heads each time.
+
+        Setting `cancel`, or closing the generator, ends it after the heads that are being measured.
+        """
+        yield from self._pool.get(model).head_importance(text, token, how, kind, cancel)
+
+    def attention_explains(self, model: str, text: TextIds, importance: HeadImportance) -> AttentionExplains:
+        """Return how strongly each head looks from where a token is predicted, and whether these heads matter."""
+        kind: AttentionKind = "decoder" if text.target_ids and importance.kind == "self" else importance.kind
+        rows = self._attention(model, text).rows(importance.token - 1, kind)
+        return compare_with_attention(importance, rows)
 
     def norm_map(self, model: str, text: TextIds, layer: int, head: int, kind: AttentionKind = "self") -> NormMap:
         """Return one head's weights times the lengths of its transformed values (Kobayashi et al. 2020)."""

@@ -6,9 +6,13 @@ from typing import Protocol, runtime_checkable
 
 from playground.records import (
     Allowance,
+    AttentionExplains,
     AttentionKind,
     AttentionShape,
     AttentionSummary,
+    Change,
+    ChangedKind,
+    ChangedText,
     ComparedRun,
     Continuation,
     CounterfactualMap,
@@ -17,9 +21,11 @@ from playground.records import (
     GenerationRecord,
     GenerationSettings,
     GreedyComparison,
+    HeadImportance,
     HeadMap,
     HeadPatterns,
     HeadRows,
+    HeadsOff,
     LayerMaps,
     LoadProgress,
     LogitLens,
@@ -40,6 +46,7 @@ from playground.records import (
     TokenFlow,
     TokenLoss,
     TokenScore,
+    WhatIf,
     WordMap,
 )
 
@@ -183,6 +190,35 @@ class Backend(Protocol):
 
         parts: behind each layer's attention, too. Of an encoder-decoder positions are those of its target.
         """
+        ...
+
+    def what_if(self, model: str, text: TextIds, token: int, change: Change) -> WhatIf:
+        """Return the prediction of a token, and the losses of all, as they are and with a part switched off.
+
+        Of an encoder-decoder tokens are those of its target, here and in the following.
+        """
+        ...
+
+    def write_changed(
+        self, model: str, text: TextIds, token: int, change: Change, n_tokens: int, cancel: threading.Event
+    ) -> ChangedText:
+        """Return what is written greedily from the tokens before one, as it is and with a part switched off.
+
+        Setting `cancel` ends it within one token.
+        """
+        ...
+
+    def head_importance(
+        self, model: str, text: TextIds, token: int, how: HeadsOff, kind: ChangedKind, cancel: threading.Event
+    ) -> Iterator[HeadImportance]:
+        """Yield how the log-probability of a token changes with each head off, more heads each time.
+
+        Setting `cancel`, or closing the generator, ends it after the heads that are being measured.
+        """
+        ...
+
+    def attention_explains(self, model: str, text: TextIds, importance: HeadImportance) -> AttentionExplains:
+        """Return how strongly each head looks from where a token is predicted, and whether these heads matter."""
         ...
 
     def norm_map(self, model: str, text: TextIds, layer: int, head: int, kind: AttentionKind = "self") -> NormMap:

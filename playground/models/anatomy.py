@@ -166,7 +166,7 @@ def _heads_in(seen: Watch, layer: ModuleCall, has_source: bool) -> dict[HeadsKin
 
 
 def _is_projection(call: ModuleCall, layer: ModuleCall, n_heads: int) -> bool:
-    weight = getattr(call.module, "weight", None)
+    weight: Any = getattr(call.module, "weight", None)
     tensors = (weight, call.given, call.output)
     if not all(isinstance(tensor, torch.Tensor) for tensor in tensors) or any(True for _ in call.module.children()):
         return False

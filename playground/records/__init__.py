@@ -42,10 +42,20 @@ from playground.records.text_difference import TextDifference
 from playground.records.texts import ReadText, TextIds
 from playground.records.token_loss import TokenLoss
 from playground.records.tokens import Token, TokenScore
+from playground.records.what_if import (
+    AttentionExplains,
+    Change,
+    ChangedKind,
+    ChangedText,
+    HeadImportance,
+    HeadsOff,
+    WhatIf,
+)
 from playground.records.words import Word, WordMap
 
 __all__ = [
     "Allowance",
+    "AttentionExplains",
     "AttentionKind",
     "AttentionShape",
     "AttentionSummary",
@@ -54,6 +64,9 @@ __all__ = [
     "BeamState",
     "BeamTree",
     "Candidate",
+    "Change",
+    "ChangedKind",
+    "ChangedText",
     "ComparedRun",
     "Continuation",
     "CounterfactualMap",
@@ -67,9 +80,11 @@ __all__ = [
     "GenerationRecord",
     "GenerationSettings",
     "GreedyComparison",
+    "HeadImportance",
     "HeadMap",
     "HeadPatterns",
     "HeadRows",
+    "HeadsOff",
     "HeadsShown",
     "KnownModel",
     "LayerMaps",
@@ -107,6 +122,7 @@ __all__ = [
     "TokenFlow",
     "TokenLoss",
     "TokenScore",
+    "WhatIf",
     "Word",
     "WordMap",
     "contradictions",

@@ -10,16 +10,25 @@ from playground.records.logit_lens import first_shown
 from playground.ui.selection import Selection, place_in
 from playground.ui.session import Visit, in_turn
 from playground.ui.status import AT_ONCE, PRIVATE, says_errors
-from playground.ui.tabs.inside import InsideTab, place_in_written, token_of_place
+from playground.ui.tabs.inside import InsideTab
 from playground.ui.text_panel import TextPanel
+from playground.ui.written import n_written, place_in_written, token_of_place
 
 
 class Inside:
     """Joins the tab to the selection of the page."""
 
     def __init__(
-        self, backend: Backend, visit: gr.State, panel: TextPanel, tab: InsideTab, selection: Selection
+        self,
+        backend: Backend,
+        visit: gr.State,
+        panel: TextPanel,
+        tab: InsideTab,
+        selection: Selection,
+        strip_beside: gr.HTML,
     ) -> None:
+        """strip_beside: losses that stand in another tab, whose bars select as well."""
+        self.strip_beside = strip_beside
         self.backend = backend
         self.visit = visit
         self.status = panel.status
@@ -29,10 +38,11 @@ class Inside:
     def wire(self) -> None:
         """Attach every handler."""
         tab = self.tab
-        moved = tab.strip.select(
-            self.on_bar, inputs_kwargs={"visit": self.visit}, outputs=self.selection.followers(), **AT_ONCE
-        )
-        self.selection.open_tab.follow(moved)
+        for strip in (tab.strip, self.strip_beside):
+            moved = strip.select(
+                self.on_bar, inputs_kwargs={"visit": self.visit}, outputs=self.selection.followers(), **AT_ONCE
+            )
+            self.selection.open_tab.follow(moved)
         column = tab.lens.select(
             self.on_cell, inputs_kwargs={"visit": self.visit}, outputs=self.selection.followers(), **AT_ONCE
         )
@@ -57,7 +67,7 @@ class Inside:
     def on_bar(self, visit: Visit, event: gr.EventData) -> dict[Any, Any]:
         """A bar of the losses was clicked."""
         session = visit.session
-        place = place_in(event, 0, session.n_target or len(session.ids))
+        place = place_in(event, 0, n_written(session))
         return self.selection.follow(visit, session.select(token_of_place(session, place)))
 
     @says_errors
@@ -65,10 +75,9 @@ class Inside:
     def on_cell(self, visit: Visit, event: gr.EventData) -> dict[Any, Any]:
         """A cell of the lens was clicked: the token that is predicted there is selected."""
         session = visit.session
-        n_written = session.n_target or len(session.ids)
-        column = place_in(event, 1, n_written)
-        start = first_shown(max(0, place_in_written(session) - 1), n_written)
-        place = min(start + column + 1, n_written - 1)
+        column, n_tokens = place_in(event, 1, n_written(session)), n_written(session)
+        start = first_shown(max(0, place_in_written(session) - 1), n_tokens)
+        place = min(start + column + 1, n_tokens - 1)
         return self.selection.follow(visit, session.select(token_of_place(session, place)))
 
     @in_turn

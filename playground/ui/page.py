@@ -12,8 +12,9 @@ from playground.ui.tabs.beams import build_beams
 from playground.ui.tabs.choices import build_choices
 from playground.ui.tabs.compare import build_compare
 from playground.ui.tabs.inside import build_inside
+from playground.ui.tabs.what_if import build_what_if
 from playground.ui.text_panel import build_text_panel
-from playground.ui.wiring import Wiring
+from playground.ui.wiring import Wiring, WithinTabs
 
 SESSION_SECONDS = 2 * 60 * 60
 CACHE_SECONDS = 10 * 60  # files that a visitor could put into gradio's cache go after this
@@ -45,9 +46,12 @@ def build_page(backend: Backend) -> gr.Blocks:
                 beams = build_beams()
             with gr.Tab("Inside", id="inside"):
                 inside = build_inside()
+            with gr.Tab("What if", id="what-if"):
+                what_if = build_what_if()
             with gr.Tab("Compare", id="compare"):
                 compare = build_compare()
-        Wiring(backend, visit, panel, decoding, attention, choices, beams=beams, inside=inside).wire(page)
+        within = WithinTabs(inside, what_if)
+        Wiring(backend, visit, panel, decoding, attention, choices, beams=beams, within=within).wire(page)
         Compare(backend, panel, decoding, compare).wire(page)
         Endpoints(backend, gr.Error).register(gr.api)
     return page

@@ -13,6 +13,7 @@ from playground.records import (
     AttentionKind,
     AttentionShape,
     BeamTree,
+    Change,
     FlowMethod,
     GeneratedSequence,
     GenerationRecord,
@@ -68,6 +69,7 @@ class Session:
     hidden: tuple[int, ...] = ()  # counterfactual: tokens that no other sees
     run: GenerationRecord | None = None  # that wrote the text
     lens_parts: bool = False  # the logit lens behind each layer's attention, too
+    change: Change = field(default_factory=Change)  # what is switched off in the What if tab
     branch: int | None = None  # the selected hypothesis of a beam search, where it is not on the winner's path
 
     @property

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 
@@ -32,8 +32,17 @@ from playground.ui.tabs.attention import AttentionTab, show_tint
 from playground.ui.tabs.beams import BeamsTab
 from playground.ui.tabs.choices import ChoicesTab
 from playground.ui.tabs.inside import InsideTab
+from playground.ui.tabs.what_if import WhatIfTab
 from playground.ui.text_panel import TextPanel
+from playground.ui.what_if import WhatIfs
 from playground.views.tokens import prompt_lines, scored_lines, step_lines
+
+
+class WithinTabs(NamedTuple):
+    """The tabs that look inside the model."""
+
+    inside: InsideTab
+    what_if: WhatIfTab
 
 
 class Wiring:
@@ -49,7 +58,7 @@ class Wiring:
         choices: ChoicesTab,
         *,
         beams: BeamsTab,
-        inside: InsideTab,
+        within: WithinTabs,
     ) -> None:
         self.backend = backend
         self.visit = visit
@@ -59,8 +68,8 @@ class Wiring:
         self.attention = attention
         self.choices = choices
         self.beams = beams
-        self.inside = inside
-        self.open_tab = OpenTab(backend, visit, panel.status, (inside,))
+        self.within = within
+        self.open_tab = OpenTab(backend, visit, panel.status, within)
         self.cancellations = Cancellations()
 
     def wire(self, page: gr.Blocks) -> None:
@@ -71,7 +80,8 @@ class Wiring:
             self.backend, self.visit, panel, self.attention, self.choices, beams=self.beams, open_tab=self.open_tab
         )
         selection.wire()
-        Inside(self.backend, self.visit, panel, self.inside, selection).wire()
+        Inside(self.backend, self.visit, panel, self.within.inside, selection, self.within.what_if.losses).wire()
+        WhatIfs(self.backend, self.visit, panel, self.within.what_if, selection).wire(page)
         BeamSearch(self.backend, self.visit, panel, self.beams, selection).wire(page, shown)
         Preview(self.backend, panel.prompt, panel.model, self.decoding).wire(page)
         panel.stop.click(self.on_stop, **AT_ONCE)

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 import playground
-from tests.browser.conftest import figure, generate, wait_for_mark
+from tests.browser.conftest import analyse, figure, generate, wait_for_mark
 
 
 def open_tab(page: Page, name: str) -> None:
@@ -20,10 +20,10 @@ def open_tab(page: Page, name: str) -> None:
 
 
 def test_the_losses_are_shown_and_select(page: Page) -> None:
-    generate(page, "Once upon a time there was", length=8)
+    text = "Once upon a time there was a little girl."
+    analyse(page, text)
     open_tab(page, "Inside")
     expect(page.locator("#loss-strip .chart-plot")).to_be_visible()
-    text = page.locator("#tokens .chips").evaluate("box => [...box.children].map(chip => chip.textContent).join('')")
     loss = playground.load("stories").token_loss(text)
     expect(page.locator("#loss-sentence")).to_contain_text(f"{loss.mean_nats:.2f}")
     page.locator("#loss-strip .chart-plot").evaluate("plot => plot.emit('plotly_click', {points: [{pointIndex: 3}]})")

@@ -11,6 +11,7 @@ from playground.records import PlaygroundError, TextIds
 from playground.ui.components import build_chart, no_chart
 from playground.ui.head_views.base import drawn_of_text
 from playground.ui.session import Session
+from playground.ui.written import place_in_written, written_name
 from playground.views.logit_lens import draw_logit_lens, lens_highlight, lens_sentence, lens_table
 from playground.views.token_loss import draw_token_loss, loss_formula, loss_sentence, loss_table, token_highlight
 
@@ -142,21 +143,6 @@ def build_inside() -> InsideTab:
         lens=lens,
         lens_table=table,
     )
-
-
-def written_name(session: Session) -> str:
-    """Return what the text that the model predicts is called."""
-    return "The target" if session.n_target else "This text"
-
-
-def place_in_written(session: Session) -> int:
-    """Return the place of the selected token among those that the model predicts; -1 where it is a source's."""
-    return session.selected - session.n_source if session.n_target else session.selected
-
-
-def token_of_place(session: Session, place: int) -> int:
-    """Return the token at a place among those that the model predicts."""
-    return place + (session.n_source if session.n_target else 0)
 
 
 def other_text(backend: Backend, session: Session, text: str) -> TextIds:
