@@ -11,7 +11,7 @@ from playground.records import Change, HeadImportance, PlaygroundError
 from playground.ui.selection import Selection, place_in
 from playground.ui.session import Cancellations, Session, Visit, in_turn
 from playground.ui.status import AT_ONCE, RUNS_MODEL, on_leaving, says_errors, status_line
-from playground.ui.tabs.what_if import HOW, WhatIfTab, change_from, changes_in, kind_in
+from playground.ui.tabs.what_if import HOW, WRITE_HINT, WhatIfTab, change_from, changes_in, kind_in
 from playground.ui.text_panel import TextPanel
 from playground.ui.written import place_in_written
 from playground.views.what_if import changed_text_html
@@ -68,7 +68,12 @@ class WhatIfs:
         tab.stop_writing.click(self.on_stop_writing, **AT_ONCE)
         tab.stop.click(self.on_stop, **AT_ONCE)
         # A new text ends what was asked of the old one
-        gr.on([self.panel.generate.click, self.panel.prompt.submit, self.panel.analyse.click], self.on_end, **AT_ONCE)
+        gr.on(
+            [self.panel.generate.click, self.panel.prompt.submit, self.panel.analyse.click],
+            self.on_new_text,
+            outputs=[*tab.map_outputs(), tab.written],
+            **AT_ONCE,
+        )
         on_leaving(page, self.on_end)
 
     @says_errors
@@ -148,10 +153,12 @@ class WhatIfs:
             for importance in self.backend.head_importance(
                 session.model, session.text, place, HOW[how], kind_in(session), switch
             ):
-                yield tab.show_importance(session, importance)
-            if importance is not None:
+                if visit.session.text != session.text:
+                    break
+                yield tab.show_importance(visit.session, importance)
+            if importance is not None and visit.session.text == session.text:
                 found = self.backend.attention_explains(session.model, session.text, importance)
-                yield tab.show_looks(session, found)
+                yield tab.show_looks(visit.session, found)
             yield idle
         except PlaygroundError as error:
             yield {**idle, self.status: status_line(str(error), "error"), tab.progress: ""}
@@ -165,6 +172,12 @@ class WhatIfs:
     def on_stop(self, request: gr.Request) -> None:
         """End the measuring after the heads that run."""
         self.measuring.cancel(str(request.session_hash))
+
+    def on_new_text(self, request: gr.Request) -> dict[Any, Any]:
+        """What was measured of the old text is taken away."""
+        self.on_end(request)
+        tab = self.tab
+        return {tab.progress: "", tab.importance: "", tab.looks: "", tab.explains: "", tab.written: WRITE_HINT}
 
     def on_end(self, request: gr.Request) -> None:
         """End all that this visitor has begun here."""
