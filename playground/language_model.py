@@ -1,14 +1,19 @@
 """A loaded model and everything that can be asked of it: what a notebook uses, and the page's backend."""
 
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
 from playground.analysis.guessing import judge_guess
+from playground.analysis.head_importance import head_importance
+from playground.analysis.logit_lens import ResidualStream, logit_lens, read_residuals
 from playground.analysis.masked_prediction import predict_masked
 from playground.analysis.model_card import read_model_card
 from playground.analysis.positions import read_positions
 from playground.analysis.repeated import repeated_ids
+from playground.analysis.token_loss import token_loss, written_tokens
+from playground.analysis.what_if import MOST_WRITTEN, what_if, write_changed
 from playground.attention.attention import Attention, check_place, check_places
 from playground.attention.budget import DEFAULT_MAX_BYTES
 from playground.attention.capture import capture_attention
@@ -23,9 +28,15 @@ from playground.models.loading import LoadedModel
 from playground.models.reading import read_ids, read_text, start_tokens, tokens_of
 from playground.models.vocabulary import unknown_words
 from playground.records import (
+    Change,
+    ChangedKind,
+    ChangedText,
     GenerationRecord,
     GenerationSettings,
     Guess,
+    HeadImportance,
+    HeadsOff,
+    LogitLens,
     MaskedPrediction,
     ModelCard,
     ModelSpec,
@@ -37,7 +48,9 @@ from playground.records import (
     Step,
     TextIds,
     Token,
+    TokenLoss,
     TokenScore,
+    WhatIf,
 )
 
 
@@ -124,9 +137,7 @@ class LanguageModel:
         that of the first of them. Raises PlaygroundError, with the numbers, where a text is longer than
         the context, or its attention would take more memory than `max_bytes`.
         """
-        read = self._read(text, target, pair)
-        check_context(self.loaded, len(read.tokens))
-        check_context(self.loaded, len(read.target_tokens), what="target")
+        read = self._read_checked(text, target, pair)
         # A decoder that has read its start token alone has written nothing
         target_ids = tuple(token.id for token in read.target_tokens) if len(read.target_tokens) > 1 else None
         chosen = None if layers is None else self._chosen(layers)
@@ -148,6 +159,78 @@ class LanguageModel:
         Both are None for the first token, and for models that predict no token from those before it.
         """
         return self.attention(text).scores
+
+    def token_loss(
+        self,
+        text: str | GenerationRecord | TextIds | tuple[int, ...] | list[int],
+        target: str | tuple[int, ...] | list[int] | None = None,
+    ) -> TokenLoss:
+        """Return the loss of each token given those before it, in nats; of an encoder-decoder, of its target's.
+
+        Raises PlaygroundError where the text is too long, or the model predicts no token from those before it.
+        """
+        return token_loss(self.loaded, self._read_checked(text, target))
+
+    def residuals(
+        self,
+        text: str | GenerationRecord | TextIds | tuple[int, ...] | list[int],
+        target: str | tuple[int, ...] | list[int] | None = None,
+    ) -> ResidualStream:
+        """Run the model once and keep its residual stream, for `logit_lens` at several positions."""
+        return read_residuals(self.loaded, self._read_checked(text, target))
+
+    def logit_lens(self, stream: ResidualStream, position: int = 0, *, parts: bool = False) -> LogitLens:
+        """Return what the residual stream already holds of the next token, at the positions around `position`.
+
+        parts: behind each layer's attention, too. Of an encoder-decoder positions are its target's. Raises
+        PlaygroundError where the position is out of range.
+        """
+        return logit_lens(self.loaded, stream, check_place("position", position, len(stream.written)), parts=parts)
+
+    def what_if(
+        self,
+        text: str | GenerationRecord | TextIds | tuple[int, ...] | list[int],
+        token: int,
+        change: Change,
+        target: str | tuple[int, ...] | list[int] | None = None,
+    ) -> WhatIf:
+        """Return the prediction of `token`, and the losses of all, as they are and with a part switched off.
+
+        Raises PlaygroundError for what there is not to switch off.
+        """
+        read = self._read_checked(text, target)
+        return what_if(self.loaded, read, self._written_place(read, token), change)
+
+    def write_changed(
+        self,
+        text: str | GenerationRecord | TextIds | tuple[int, ...] | list[int],
+        token: int,
+        change: Change,
+        n_tokens: int = 20,
+        cancel: threading.Event | None = None,
+    ) -> ChangedText:
+        """Return what is written greedily from the tokens before `token`, as it is and with a part switched off."""
+        read = self._read_checked(text)
+        if not 1 <= n_tokens <= MOST_WRITTEN:
+            raise PlaygroundError(f"Write 1 to {MOST_WRITTEN} tokens, not {str(n_tokens)[:40]}.")
+        place = self._written_place(read, token)
+        return write_changed(self.loaded, read, place, change, n_tokens, cancel or threading.Event())
+
+    def head_importance(
+        self,
+        text: str | GenerationRecord | TextIds | tuple[int, ...] | list[int],
+        token: int,
+        how: HeadsOff = "zero",
+        kind: ChangedKind = "self",
+        cancel: threading.Event | None = None,
+    ) -> Iterator[HeadImportance]:
+        """Yield how the log-probability of `token` changes with each head off, more heads each time."""
+        read = self._read_checked(text)
+        place = self._written_place(read, token)
+        return head_importance(self.loaded, read, place, how, kind, cancel or threading.Event())
+
+    def _written_place(self, read: ReadText, token: int) -> int:
+        return check_place("token", token, len(written_tokens(self.loaded, read)))
 
     def masked_prediction(
         self, text: str | tuple[int, ...] | list[int], hidden: Sequence[int] = (), *, mask_off: bool = False
@@ -219,6 +302,18 @@ class LanguageModel:
     def script(self, prompt: str, settings: GenerationSettings | None = None, **options: Any) -> str:
         """Return the Python lines that repeat such a run with transformers alone."""
         return write_script(self.loaded, prompt, build_settings(settings, options))
+
+    def _read_checked(
+        self,
+        text: str | GenerationRecord | TextIds | tuple[int, ...] | list[int],
+        target: str | tuple[int, ...] | list[int] | None = None,
+        pair: str | None = None,
+    ) -> ReadText:
+        """Return what is asked of. Raises PlaygroundError where it does not fit the context."""
+        read = self._read(text, target, pair)
+        check_context(self.loaded, len(read.tokens))
+        check_context(self.loaded, len(read.target_tokens), what="target")
+        return read
 
     def _tokens(self, text: str | tuple[int, ...] | list[int], *, is_target: bool = False) -> tuple[Token, ...]:
         if isinstance(text, list | tuple):

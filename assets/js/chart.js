@@ -109,6 +109,8 @@ const selection = (meta, accent) => {
   }
   if ((meta.hover === "weights" || meta.hover === "rows") && at.row !== undefined && at.row < meta.queries.length)
     return [{ ...frame, line: { color: accent, width: 2 }, xref: "paper", x0: 0, x1: 1, y0: at.row - 0.5, y1: at.row + 0.5 }];
+  if (meta.heads)
+    return (at.heads || []).map(([row, column]) => ({ ...frame, x0: column, x1: column + 1, y0: row, y1: row + 1 }));
   if (meta.strip && at.step !== undefined)
     return [{ ...frame, line: { color: accent, width: 1.5 }, yref: "paper", x0: at.step - 0.5, x1: at.step + 0.5, y0: 0, y1: 1 }];
   return [];

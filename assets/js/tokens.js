@@ -2,8 +2,9 @@
 // on it only grows, so that chips are added and those that are there stay as they are.
 const { colorAt, hideTip, onTheme, percent, showTip, visible } = window.playground;
 const PROMPT = 1, SPECIAL = 2, PARTIAL = 4, READ = 8, START = 16, BY_HAND = 32;
-const scales = { probability: PALETTE.probability, attention: PALETTE.attention };
-const ends = { probability: ["0 %", "100 %"], attention: ["0", "1"] };
+const scales = { probability: PALETTE.probability, attention: PALETTE.attention, loss: PALETTE.loss };
+const MOST_NATS = 10; // a loss of this much or more has the strongest colour
+const ends = { probability: ["0 %", "100 %"], attention: ["0", "1"], loss: ["0 nats", `${MOST_NATS} nats or more`] };
 
 const box = element.querySelector(".chips");
 const empty = element.querySelector(".chips-empty");
@@ -16,12 +17,16 @@ let colour = "probability";
 let tint = {};
 
 const weightAt = (at) => tint.weights?.[at - tint.first] ?? null;
+const lossOf = (token) => Math.max(0, -Math.log(token[3]));
 const describe = (token, at) => {
   const [id, , label, probability, rank, flags] = token;
   const lines = [`“${visible(label)}”`, `token ${token.number}${token.part ? ` of the ${token.part}` : ""} · id ${id}`];
   if (flags & READ) lines.push("read, not predicted");
   else if (probability === null) lines.push(at === 0 ? "first token: nothing to predict it from" : "probability follows");
-  else lines.push(`probability ${percent(probability)} · rank ${rank}`);
+  else {
+    const nats = lossOf(token);
+    lines.push(`probability ${percent(probability)} · rank ${rank}`, `loss ${nats.toFixed(2)} nats = ${(nats / Math.LN2).toFixed(2)} bits`);
+  }
   lines.push(flags & START ? "with it the decoder starts" : flags & PROMPT ? "given by you" : flags & BY_HAND ? "chosen by you" : "written by the model");
   if (flags & PARTIAL) lines.push("bytes of a part of a character");
   const weight = colour === "attention" ? weightAt(at) : null;
@@ -54,7 +59,7 @@ const fill = (chip, token) => {
 };
 
 const paint = (chip, token, at) => {
-  const value = colour === "attention" ? weightAt(at) : token[3];
+  const value = colour === "attention" ? weightAt(at) : colour === "loss" && token[3] !== null ? lossOf(token) / MOST_NATS : token[3];
   chip.style.backgroundColor = value === null ? "" : colorAt(scales[colour], value);
   // A weight near 1 is as dark as the ink of the light theme, and as light as that of the dark one
   chip.classList.toggle("chip-strong", colour === "attention" && value > 0.3);

@@ -10,7 +10,9 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
@@ -66,6 +68,8 @@ class CallRecorder:
         self.modules.append(call.module)
 
 
+# Modules whose attention is changed: copies that one run has for itself (models/hooks.py), so nobody else runs them
+_edits: "WeakKeyDictionary[nn.Module, Callable[..., tuple[torch.Tensor, torch.Tensor | None]]]" = WeakKeyDictionary()
 # A ContextVar, so that a capture in one thread sees nothing of a generation in another
 _recorder: ContextVar[CallRecorder | None] = ContextVar("attention_calls", default=None)
 
@@ -111,7 +115,7 @@ def attend(
     """The attention function that models call; output as of transformers' own."""
     # sdpa refuses a softcap and would ignore sinks
     is_eager = any(kwargs.get(name) is not None for name in ("softcap", "s_aux", "sinks"))
-    function = _attend_eagerly if is_eager else sdpa_attention_forward
+    function = _edited(module, _attend_eagerly if is_eager else sdpa_attention_forward)
     output, weights = function(module, query, key, value, attention_mask, **kwargs)
     if (recorder := _recorder.get()) is not None:
         call = _keep(module, query, key, value, attention_mask, kwargs)
@@ -128,11 +132,25 @@ def attend_eager(
     **kwargs: Any,
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
     """The same, for models that cannot use sdpa."""
-    output, weights = _attend_eagerly(module, query, key, value, attention_mask, **kwargs)
+    function = _edited(module, _attend_eagerly)
+    output, weights = function(module, query, key, value, attention_mask, **kwargs)
     if (recorder := _recorder.get()) is not None:
         call = _keep(module, query, key, value, attention_mask, kwargs)
         recorder.add(replace(call, output=output.detach()))
     return output, weights
+
+
+def edit_calls(module: nn.Module, edit: Callable[..., tuple[torch.Tensor, torch.Tensor | None]]) -> None:
+    """Let `edit` attend for a module as long as that lives; it is given what would have attended, and its arguments.
+
+    module: a copy that one run has for itself (models/hooks.py)
+    """
+    _edits[module] = edit
+
+
+def _edited(module: nn.Module, function: Callable[..., Any]) -> Callable[..., Any]:
+    edit = _edits.get(module)
+    return function if edit is None else partial(edit, function)
 
 
 def is_same(tensor: torch.Tensor, other: torch.Tensor) -> bool:
@@ -184,7 +202,7 @@ def _attend_eagerly(
     """Call the eager function of the model's own file, with the mask in the form that it expects."""
     if attention_mask is not None:
         attention_mask = additive(attention_mask, query.dtype)
-    elif _is_causal(module, query, kwargs):
+    elif looks_back(module, query, kwargs):
         attention_mask = additive(causal_mask(query.shape[2], key.shape[2], query.device), query.dtype)[None, None]
     return _eager_function(module)(module, query, key, value, attention_mask, **kwargs)
 
@@ -196,7 +214,7 @@ def _eager_function(module: nn.Module) -> Callable[..., tuple[torch.Tensor, torc
     raise LookupError(f"{type(module).__name__} has no eager attention in its file.")
 
 
-def _is_causal(module: nn.Module, query: torch.Tensor, kwargs: dict[str, Any]) -> bool:
+def looks_back(module: nn.Module, query: torch.Tensor, kwargs: dict[str, Any]) -> bool:
     """Return what sdpa does where it is given no mask (see sdpa_attention_forward)."""
     is_causal = kwargs.get("is_causal")
     return bool(getattr(module, "is_causal", True) if is_causal is None else is_causal) and query.shape[2] > 1
@@ -218,7 +236,7 @@ def _keep(
         value=value.detach(),
         mask=mask,
         scaling=float(scaling) if scaling is not None else query.shape[-1] ** -0.5,
-        is_causal=mask is None and _is_causal(module, query, kwargs),
+        is_causal=mask is None and looks_back(module, query, kwargs),
         softcap=kwargs.get("softcap"),
         sinks=kwargs.get("s_aux") if kwargs.get("s_aux") is not None else kwargs.get("sinks"),
         position_bias=kwargs.get("position_bias"),

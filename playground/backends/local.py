@@ -9,12 +9,14 @@ import torch
 
 from playground.analysis.beam_and_greedy import compare_with_greedy
 from playground.analysis.continuations import count_continuations
+from playground.analysis.head_importance import compare_with_attention
+from playground.analysis.logit_lens import ResidualStream
 from playground.analysis.shuffle import compare_shuffled, in_order, map_shuffled, shuffled_order
 from playground.analysis.text_difference import subtract_texts
 from playground.analysis.text_metrics import compare_runs
 from playground.attention.attention import Attention
 from playground.backends.brought import BroughtModels, Source
-from playground.backends.cache import DEFAULT_BYTES, AttentionCache
+from playground.backends.cache import DEFAULT_BYTES, TextCache
 from playground.backends.holding import holds_models
 from playground.decoding.run import DecodingRun
 from playground.language_model import LanguageModel, load
@@ -27,9 +29,13 @@ from playground.models.monitor import LoadMonitor
 from playground.models.pool import ModelPool
 from playground.records import (
     Allowance,
+    AttentionExplains,
     AttentionKind,
     AttentionShape,
     AttentionSummary,
+    Change,
+    ChangedKind,
+    ChangedText,
     ComparedRun,
     Continuation,
     CounterfactualMap,
@@ -40,11 +46,14 @@ from playground.records import (
     GenerationSettings,
     GreedyComparison,
     Guess,
+    HeadImportance,
     HeadMap,
     HeadPatterns,
     HeadRows,
+    HeadsOff,
     LayerMaps,
     LoadProgress,
+    LogitLens,
     MapView,
     MaskedPrediction,
     ModelCard,
@@ -63,7 +72,9 @@ from playground.records import (
     TextIds,
     Token,
     TokenFlow,
+    TokenLoss,
     TokenScore,
+    WhatIf,
     WordMap,
     shown_name,
 )
@@ -88,14 +99,15 @@ class LocalBackend:
         allowance: Allowance | None = None,
     ) -> None:
         leave_a_core()
-        self._cache = AttentionCache(cache_bytes)
+        self._cache: TextCache[Attention] = TextCache(cache_bytes)
+        self._kept: TextCache[ResidualStream] = TextCache(cache_bytes // 4)
         self._brought = BroughtModels(allowance or Allowance())
         self._pool: ModelPool[LanguageModel] = ModelPool(
             names,
             lambda name, monitor: _load_fast(name, device, dtype, monitor, self._brought.source(name)),
             max_bytes=max_bytes,
             size_of=lambda lm: model_bytes(lm.loaded.model),
-            on_gone=lambda name, _: self._cache.drop(lambda key: isinstance(key, tuple) and key[0] == name),
+            on_gone=lambda name, _: self._forget(name),
         )
 
     def models(self) -> tuple[str, ...]:
@@ -258,6 +270,50 @@ class LocalBackend:
         """Return what a decoder predicts with tokens hidden, or the mask off, in all layers; and what it predicts."""
         return self._pool.get(model).masked_prediction(text.ids, hidden, mask_off=mask_off)
 
+    def token_loss(self, model: str, text: TextIds) -> TokenLoss:
+        """Return the loss of each token given those before it; of an encoder-decoder, of its target's tokens."""
+        return self._pool.get(model).token_loss(text)
+
+    def logit_lens(self, model: str, text: TextIds, position: int, *, parts: bool = False) -> LogitLens:
+        """Return what the residual stream already holds of the next token, stage by stage, around a position.
+
+        parts: behind each layer's attention, too. Of an encoder-decoder positions are those of its target.
+        """
+        language_model = self._pool.get(model)
+        stream = self._kept.get((model, text), lambda: language_model.residuals(text))
+        return language_model.logit_lens(stream, position, parts=parts)
+
+    def what_if(self, model: str, text: TextIds, token: int, change: Change) -> WhatIf:
+        """Return the prediction of a token, and the losses of all, as they are and with a part switched off.
+
+        Of an encoder-decoder tokens are those of its target, here and in the following.
+        """
+        return self._pool.get(model).what_if(text, token, change)
+
+    def write_changed(
+        self, model: str, text: TextIds, token: int, change: Change, n_tokens: int, cancel: threading.Event
+    ) -> ChangedText:
+        """Return what is written greedily from the tokens before one, as it is and with a part switched off.
+
+        Setting `cancel` ends it within one token.
+        """
+        return self._pool.get(model).write_changed(text, token, change, n_tokens, cancel)
+
+    def head_importance(
+        self, model: str, text: TextIds, token: int, how: HeadsOff, kind: ChangedKind, cancel: threading.Event
+    ) -> Iterator[HeadImportance]:
+        """Yield how the log-probability of a token changes with each head off, more heads each time.
+
+        Setting `cancel`, or closing the generator, ends it after the heads that are being measured.
+        """
+        yield from self._pool.get(model).head_importance(text, token, how, kind, cancel)
+
+    def attention_explains(self, model: str, text: TextIds, importance: HeadImportance) -> AttentionExplains:
+        """Return how strongly each head looks from where a token is predicted, and whether these heads matter."""
+        kind: AttentionKind = "decoder" if text.target_ids and importance.kind == "self" else importance.kind
+        rows = self._attention(model, text).rows(importance.token - 1, kind)
+        return compare_with_attention(importance, rows)
+
     def norm_map(self, model: str, text: TextIds, layer: int, head: int, kind: AttentionKind = "self") -> NormMap:
         """Return one head's weights times the lengths of its transformed values (Kobayashi et al. 2020)."""
         return self._attention(model, text).norm_map(layer, head, kind)
@@ -348,6 +404,11 @@ class LocalBackend:
         """Return the attention of a text, of the same text shuffled, and the order of its tokens there."""
         order = shuffled_order(len(text.ids), seed)
         return self._attention(model, text), self._attention(model, in_order(text, order)), order
+
+    def _forget(self, model: str) -> None:
+        """Drop what was computed with a model that has left the pool."""
+        for cache in (self._cache, self._kept):
+            cache.drop(lambda key: isinstance(key, tuple) and key[0] == model)
 
     def _attention(self, model: str, text: TextIds) -> Attention:
         """Return the attention of a text; one forward pass serves the scores and every map of it."""

@@ -6,9 +6,13 @@ from typing import Protocol, runtime_checkable
 
 from playground.records import (
     Allowance,
+    AttentionExplains,
     AttentionKind,
     AttentionShape,
     AttentionSummary,
+    Change,
+    ChangedKind,
+    ChangedText,
     ComparedRun,
     Continuation,
     CounterfactualMap,
@@ -19,11 +23,14 @@ from playground.records import (
     GenerationSettings,
     GreedyComparison,
     Guess,
+    HeadImportance,
     HeadMap,
     HeadPatterns,
     HeadRows,
+    HeadsOff,
     LayerMaps,
     LoadProgress,
+    LogitLens,
     MapView,
     MaskedPrediction,
     ModelCard,
@@ -41,7 +48,9 @@ from playground.records import (
     TextIds,
     Token,
     TokenFlow,
+    TokenLoss,
     TokenScore,
+    WhatIf,
     WordMap,
 )
 
@@ -199,6 +208,46 @@ class Backend(Protocol):
         self, model: str, text: TextIds, hidden: Sequence[int] = (), *, mask_off: bool = False
     ) -> MaskedPrediction:
         """Return what a decoder predicts with tokens hidden, or the mask off, in all layers; and what it predicts."""
+        ...
+
+    def token_loss(self, model: str, text: TextIds) -> TokenLoss:
+        """Return the loss of each token given those before it; of an encoder-decoder, of its target's tokens."""
+        ...
+
+    def logit_lens(self, model: str, text: TextIds, position: int, *, parts: bool = False) -> LogitLens:
+        """Return what the residual stream already holds of the next token, stage by stage, around a position.
+
+        parts: behind each layer's attention, too. Of an encoder-decoder positions are those of its target.
+        """
+        ...
+
+    def what_if(self, model: str, text: TextIds, token: int, change: Change) -> WhatIf:
+        """Return the prediction of a token, and the losses of all, as they are and with a part switched off.
+
+        Of an encoder-decoder tokens are those of its target, here and in the following.
+        """
+        ...
+
+    def write_changed(
+        self, model: str, text: TextIds, token: int, change: Change, n_tokens: int, cancel: threading.Event
+    ) -> ChangedText:
+        """Return what is written greedily from the tokens before one, as it is and with a part switched off.
+
+        Setting `cancel` ends it within one token.
+        """
+        ...
+
+    def head_importance(
+        self, model: str, text: TextIds, token: int, how: HeadsOff, kind: ChangedKind, cancel: threading.Event
+    ) -> Iterator[HeadImportance]:
+        """Yield how the log-probability of a token changes with each head off, more heads each time.
+
+        Setting `cancel`, or closing the generator, ends it after the heads that are being measured.
+        """
+        ...
+
+    def attention_explains(self, model: str, text: TextIds, importance: HeadImportance) -> AttentionExplains:
+        """Return how strongly each head looks from where a token is predicted, and whether these heads matter."""
         ...
 
     def norm_map(self, model: str, text: TextIds, layer: int, head: int, kind: AttentionKind = "self") -> NormMap:

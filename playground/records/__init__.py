@@ -20,6 +20,7 @@ from playground.records.greedy_comparison import GreedyComparison
 from playground.records.guesses import Guess
 from playground.records.known_model import Allowance, FoundModel, KnownModel
 from playground.records.loading import LoadProgress, LoadStage
+from playground.records.logit_lens import LensPart, LensStage, LogitLens
 from playground.records.maps import (
     AttentionKind,
     AttentionShape,
@@ -42,11 +43,22 @@ from playground.records.settings import EarlyStopping, GenerationSettings, Strat
 from playground.records.spec import ModelKind, ModelSpec, Placement, shown_name
 from playground.records.text_difference import TextDifference
 from playground.records.texts import ReadText, TextIds
+from playground.records.token_loss import TokenLoss
 from playground.records.tokens import Token, TokenScore
+from playground.records.what_if import (
+    AttentionExplains,
+    Change,
+    ChangedKind,
+    ChangedText,
+    HeadImportance,
+    HeadsOff,
+    WhatIf,
+)
 from playground.records.words import Word, WordMap
 
 __all__ = [
     "Allowance",
+    "AttentionExplains",
     "AttentionKind",
     "AttentionShape",
     "AttentionSummary",
@@ -55,6 +67,9 @@ __all__ = [
     "BeamState",
     "BeamTree",
     "Candidate",
+    "Change",
+    "ChangedKind",
+    "ChangedText",
     "ComparedRun",
     "Continuation",
     "CounterfactualMap",
@@ -70,14 +85,19 @@ __all__ = [
     "GenerationSettings",
     "GreedyComparison",
     "Guess",
+    "HeadImportance",
     "HeadMap",
     "HeadPatterns",
     "HeadRows",
+    "HeadsOff",
     "HeadsShown",
     "KnownModel",
     "LayerMaps",
+    "LensPart",
+    "LensStage",
     "LoadProgress",
     "LoadStage",
+    "LogitLens",
     "MapValues",
     "MapView",
     "MaskedPrediction",
@@ -110,7 +130,9 @@ __all__ = [
     "TextMetrics",
     "Token",
     "TokenFlow",
+    "TokenLoss",
     "TokenScore",
+    "WhatIf",
     "Word",
     "WordMap",
     "contradictions",

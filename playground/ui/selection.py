@@ -11,6 +11,7 @@ from playground.backends.protocol import Backend
 from playground.records import PlaygroundError
 from playground.ui.head_views.map import keep_text, shown_map, token_of_row
 from playground.ui.head_views.save import file_message
+from playground.ui.open_tab import OpenTab
 from playground.ui.session import Session, Visit, in_turn
 from playground.ui.shown_text import within_kind
 from playground.ui.status import AT_ONCE, PRIVATE, says_errors
@@ -33,6 +34,7 @@ class Selection:
         choices: ChoicesTab,
         *,
         beams: BeamsTab,
+        open_tab: OpenTab,
     ) -> None:
         self.backend = backend
         self.visit = visit
@@ -41,6 +43,7 @@ class Selection:
         self.attention = attention
         self.choices = choices
         self.beams = beams
+        self.open_tab = open_tab
 
     def followers(self) -> list[gr.components.Component | gr.State]:
         """Return what `follow` fills."""
@@ -52,18 +55,19 @@ class Selection:
         attention = self.attention
         followers = self.followers()
 
-        def follow(trigger: Callable[..., Any], handler: Callable[..., Any], **more: Any) -> None:
-            trigger(handler, inputs_kwargs={"visit": self.visit, **more}, outputs=followers, **AT_ONCE)
+        def follow(trigger: Callable[..., Any], handler: Callable[..., Any], **more: Any) -> Any:
+            return trigger(handler, inputs_kwargs={"visit": self.visit, **more}, outputs=followers, **AT_ONCE)
 
-        follow(self.tokens.select, self.on_token)
+        self.open_tab.follow(follow(self.tokens.select, self.on_token))
         follow(self.choices.uncertain.select, self.on_token)
         follow(self.choices.strip.select, self.on_strip)
-        self.choices.tabs.select(
+        opened = self.choices.tabs.select(
             self.on_instrument,
             inputs_kwargs={"visit": self.visit},
             outputs=[self.status, self.choices.funnel],
             **AT_ONCE,
         )
+        self.open_tab.follow(opened)
         self.choices.read.click(
             self.on_read,
             inputs_kwargs={"visit": self.visit, "text": self.choices.person},
@@ -111,7 +115,7 @@ class Selection:
         attention = self.attention
         values = attention.show_selection(self.backend, session, visit.view, moved=moved)
         shown = dict(zip(attention.outputs(), values, strict=True))
-        shown |= self.choices.show_selection(self.backend, session, is_open=visit.instrument == self.choices.name)
+        shown |= self.choices.show_selection(self.backend, session, is_open=visit.open_tab == self.choices.name)
         shown |= dict(zip(self.beams.outputs(), self.beams.show_selection(session), strict=True))
         chips = gr.HTML(selected=session.selected, tint=show_tint(self.backend, session))
         visit.session = session
@@ -137,8 +141,8 @@ class Selection:
     @in_turn
     def on_instrument(self, visit: Visit, event: gr.SelectData) -> dict[Any, Any]:
         """Another instrument was opened: the funnel is filled only while it is in sight."""
-        visit.instrument = str(event.value)
-        if visit.instrument != self.choices.name or not visit.session.ids:
+        visit.open_tab = str(event.value)[:40]
+        if visit.open_tab != self.choices.name or not visit.session.ids:
             return {self.status: gr.skip()}
         return {self.choices.funnel: self.choices.show_funnel(self.backend, visit.session)}
 

@@ -13,6 +13,7 @@ from playground.records import (
     AttentionKind,
     AttentionShape,
     BeamTree,
+    Change,
     FlowMethod,
     GeneratedSequence,
     GenerationRecord,
@@ -71,6 +72,8 @@ class Session:
     run: GenerationRecord | None = None  # that wrote the text
     runs: RunTree = field(default_factory=RunTree)  # all that this visitor has made, and which of them is shown
     guesses: tuple[Guess, ...] = ()  # of next tokens, in the order in which they were made
+    lens_parts: bool = False  # the logit lens behind each layer's attention, too
+    change: Change = field(default_factory=Change)  # what is switched off in the What if tab
     branch: int | None = None  # the selected hypothesis of a beam search, where it is not on the winner's path
 
     @property
@@ -217,7 +220,7 @@ class Visit:
         self.lock = threading.RLock()
         self.session = Session()
         self.view = ""  # the view of a head that is open; the first where it is none
-        self.instrument = ""  # the name of the tab that is open; the first where it is empty
+        self.open_tab = ""  # the instrument that is open, by its name; the first where it is none
 
     def __deepcopy__(self, memo: dict[int, object]) -> "Visit":
         """Gradio copies the initial state for each visitor, who gets a visit of their own."""

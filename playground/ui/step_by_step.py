@@ -70,13 +70,13 @@ class StepByStep:
         """An instrument was opened: fill this one, where it is that."""
         if event.value != self.tab.name:
             return {self.status: gr.skip()}
-        visit.instrument = self.tab.name  # another handler says so too, which may come later
+        visit.open_tab = self.tab.name  # another handler says so too, which may come later
         return self.on_next(visit, **inputs)
 
     @says_errors
     def on_next(self, visit: Visit, prompt: str, model: str, guessing: bool, **settings: Any) -> dict[Any, Any]:
         """Show what could come next, where the tab is open."""
-        if visit.instrument != self.tab.name:
+        if visit.open_tab != self.tab.name:
             return {self.status: gr.skip()}
         try:
             step = self.next_step(self.runs.next_task(visit, prompt, model, settings))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 
@@ -11,27 +11,37 @@ from playground.ui.beam_search import BeamSearch
 from playground.ui.controls.decoding import DecodingControls, settings_from
 from playground.ui.controls.preview import Preview
 from playground.ui.history import history_updates
+from playground.ui.inside import Inside
 from playground.ui.model_choice import ModelChoice
+from playground.ui.open_tab import OpenTab
 from playground.ui.room import analysis_line
 from playground.ui.runs import Runs
 from playground.ui.selection import Selection
 from playground.ui.session import Session, Visit, in_turn
 from playground.ui.shown_text import session_of_text, within_kind
-from playground.ui.status import (
-    AT_ONCE,
-    PRIVATE,
-    RUNS_MODEL,
-    on_leaving,
-    says_errors,
-)
+from playground.ui.status import AT_ONCE, PRIVATE, RUNS_MODEL, on_leaving, says_errors
 from playground.ui.step_by_step import StepByStep
 from playground.ui.tabs.attention import AttentionTab, show_tint
 from playground.ui.tabs.beams import BeamsTab
 from playground.ui.tabs.choices import ChoicesTab
+from playground.ui.tabs.inside import InsideTab
 from playground.ui.tabs.steps import StepsTab
+from playground.ui.tabs.what_if import WhatIfTab
 from playground.ui.text_panel import TextPanel
+from playground.ui.what_if import WhatIfs
 from playground.ui.writing import Task, Writer
 from playground.views.tokens import scored_lines, step_lines
+
+
+class Tabs(NamedTuple):
+    """The instruments that follow the text."""
+
+    attention: AttentionTab
+    choices: ChoicesTab
+    beams: BeamsTab
+    steps: StepsTab
+    inside: InsideTab
+    what_if: WhatIfTab
 
 
 class Wiring:
@@ -43,30 +53,32 @@ class Wiring:
         visit: gr.State,
         panel: TextPanel,
         decoding: DecodingControls,
-        attention: AttentionTab,
-        choices: ChoicesTab,
-        *,
-        beams: BeamsTab,
-        steps: StepsTab,
+        tabs: Tabs,
     ) -> None:
         self.backend = backend
         self.visit = visit
         self.panel = panel
         self.status = panel.status
         self.decoding = decoding
-        self.attention = attention
-        self.choices = choices
-        self.beams = beams
+        self.tabs = tabs
+        self.attention = tabs.attention
+        self.choices = tabs.choices
+        self.beams = tabs.beams
         self.writer = Writer(backend, visit, panel)
         self.runs = Runs(backend, visit, panel, decoding, writer=self.writer)
-        self.steps = StepByStep(backend, visit, steps, self.runs)
+        self.steps = StepByStep(backend, visit, tabs.steps, self.runs)
+        self.open_tab = OpenTab(backend, visit, panel.status, (tabs.inside, tabs.what_if))
 
     def wire(self, page: gr.Blocks) -> None:
         """Attach every handler."""
         panel = self.panel
         shown = self.wire_generation()
-        selection = Selection(self.backend, self.visit, panel, self.attention, self.choices, beams=self.beams)
+        selection = Selection(
+            self.backend, self.visit, panel, self.attention, self.choices, beams=self.beams, open_tab=self.open_tab
+        )
         selection.wire()
+        Inside(self.backend, self.visit, panel, self.tabs.inside, selection, self.tabs.what_if.losses).wire()
+        WhatIfs(self.backend, self.visit, panel, self.tabs.what_if, selection).wire(page)
         BeamSearch(self.backend, self.visit, panel, self.beams, selection).wire(page, shown)
         Preview(self.backend, panel.prompt, panel.model, self.decoding).wire(page)
         panel.stop.click(self.writer.on_stop, **AT_ONCE)
@@ -109,8 +121,8 @@ class Wiring:
                     **PRIVATE,
                 )
             )
-        for event in shown:
-            self.steps.refresh(event.success)
+            self.open_tab.follow(shown[-1])
+            self.steps.refresh(shown[-1].success)
         return shown[0]
 
     def on_generate(
@@ -157,7 +169,7 @@ class Wiring:
         scores = self.backend.score(session.model, session.text)[: session.n_prompt]
         values = self.attention.show_views(self.backend, session, visit.view)
         shown = dict(zip(self.attention.outputs(), values, strict=True))
-        shown |= self.choices.show_text(self.backend, session, is_open=visit.instrument == self.choices.name)
+        shown |= self.choices.show_text(self.backend, session, is_open=visit.open_tab == self.choices.name)
         shown |= dict(zip(self.beams.outputs(), self.beams.show_text(session), strict=True))
         lines = scored_lines(scores, session.tokens, session.parts, session.n_read) + step_lines(session.steps)
         chips = gr.HTML(value=lines, selected=session.selected, tint=show_tint(self.backend, session))

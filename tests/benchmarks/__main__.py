@@ -11,7 +11,19 @@ import playground
 from playground.backends.local import LocalBackend
 from playground.models.catalogue import resolve
 from tests import chromium
-from tests.benchmarks import attention, beside_bertviz, capture, gpt2_small, loading, machine, page, rates, start, table
+from tests.benchmarks import (
+    attention,
+    beside_bertviz,
+    capture,
+    gpt2_small,
+    inside,
+    loading,
+    machine,
+    page,
+    rates,
+    start,
+    table,
+)
 from tests.benchmarks.decoding import Bare
 from tests.benchmarks.measurement import Measurement
 from tests.server import running_app
@@ -95,6 +107,8 @@ def main() -> None:
     tell("capturing …")
     measured += capture.measure()
     measured += loaded
+    tell("looking inside …")
+    measured += inside.measure()
     finished = table.markdown(where, measured)
     print(finished)
     if arguments.write:

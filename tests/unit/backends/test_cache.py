@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from playground.attention.attention import Attention
-from playground.backends.cache import AttentionCache
+from playground.backends.cache import TextCache
 
 
 class Sized(Attention):
@@ -40,20 +40,20 @@ def make():
 
 
 def test_what_is_kept_is_given_again(make):
-    cache = AttentionCache(100)
+    cache = TextCache(100)
     assert cache.get("a", make("a")) is cache.get("a", make("a"))
     assert make.made == ["a"]
 
 
 def test_the_least_recently_used_goes_first(make):
-    cache = AttentionCache(100)
+    cache = TextCache(100)
     for key in ("a", "b", "a", "c", "a", "b"):
         cache.get(key, make(key))
     assert make.made == ["a", "b", "c", "b"]
 
 
 def test_what_is_too_large_is_given_but_not_kept(make):
-    cache = AttentionCache(100)
+    cache = TextCache(100)
     cache.get("a", make("a"))
     assert cache.get("big", make("big", 101)).n_bytes == 101
     cache.get("big", make("big", 101))
@@ -61,7 +61,7 @@ def test_what_is_too_large_is_given_but_not_kept(make):
 
 
 def test_threads_that_ask_for_the_same_compute_it_once(make):
-    cache = AttentionCache(100)
+    cache = TextCache(100)
     barrier = threading.Barrier(8)
 
     def ask():
@@ -77,7 +77,7 @@ def test_threads_that_ask_for_the_same_compute_it_once(make):
 
 
 def test_a_failure_is_not_kept(make):
-    cache = AttentionCache(100)
+    cache = TextCache(100)
 
     def fail():
         raise ValueError("no")

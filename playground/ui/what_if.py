@@ -1,0 +1,191 @@
+"""What happens in the What if tab: a change is made, the model writes on under it, the heads are measured."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+
+from playground.backends.protocol import Backend
+from playground.records import Change, HeadImportance, PlaygroundError
+from playground.ui.selection import Selection, place_in
+from playground.ui.session import Cancellations, Session, Visit, in_turn
+from playground.ui.status import AT_ONCE, RUNS_MODEL, on_leaving, says_errors, status_line
+from playground.ui.tabs.what_if import HOW, WRITE_HINT, WhatIfTab, change_from, changes_in, kind_in
+from playground.ui.text_panel import TextPanel
+from playground.ui.written import place_in_written
+from playground.views.what_if import changed_text_html
+
+
+class WhatIfs:
+    """Joins the tab to the backend and to the selection of the page."""
+
+    def __init__(
+        self, backend: Backend, visit: gr.State, panel: TextPanel, tab: WhatIfTab, selection: Selection
+    ) -> None:
+        self.backend = backend
+        self.visit = visit
+        self.panel = panel
+        self.status = panel.status
+        self.tab = tab
+        self.selection = selection
+        self.writing = Cancellations()
+        self.measuring = Cancellations()
+
+    def wire(self, page: gr.Blocks) -> None:
+        """Attach every handler."""
+        tab = self.tab
+        visit: dict[str, Any] = {"visit": self.visit}
+        outputs = [self.visit, self.status]
+        changed = gr.on(
+            [tab.heads.submit, tab.layers.submit, tab.edges.submit, tab.how.input],
+            self.on_fields,
+            inputs_kwargs={**visit, **tab.fields()},
+            outputs=outputs,
+            **AT_ONCE,
+        )
+        events = [
+            changed,
+            tab.selected.click(self.on_selected, inputs_kwargs=visit, outputs=outputs, **AT_ONCE),
+            tab.reset.click(self.on_reset, inputs_kwargs=visit, outputs=outputs, **AT_ONCE),
+            tab.importance.select(self.on_head, inputs_kwargs=visit, outputs=outputs, **AT_ONCE),
+            tab.looks.select(self.on_head, inputs_kwargs=visit, outputs=outputs, **AT_ONCE),
+        ]
+        for event in events:
+            self.selection.open_tab.follow(event)
+        tab.write.click(
+            self.on_write,
+            inputs_kwargs={**visit, "n_tokens": tab.n_tokens},
+            outputs=[self.status, tab.written, tab.write, tab.stop_writing],
+            **RUNS_MODEL,
+        )
+        tab.measure.click(
+            self.on_measure,
+            inputs_kwargs={**visit, "how": tab.how},
+            outputs=[self.status, tab.measure, tab.stop, *tab.map_outputs()],
+            **RUNS_MODEL,
+        )
+        tab.stop_writing.click(self.on_stop_writing, **AT_ONCE)
+        tab.stop.click(self.on_stop, **AT_ONCE)
+        # A new text ends what was asked of the old one
+        gr.on(
+            [self.panel.generate.click, self.panel.prompt.submit, self.panel.analyse.click],
+            self.on_new_text,
+            outputs=[*tab.map_outputs(), tab.written],
+            **AT_ONCE,
+        )
+        on_leaving(page, self.on_end)
+
+    @says_errors
+    @in_turn
+    def on_fields(self, visit: Visit, heads: str, how: str, layers: str, edges: str) -> dict[Any, Any]:
+        """Something else is to be switched off."""
+        return self.switch(visit, change_from(heads, how, layers, edges))
+
+    @says_errors
+    @in_turn
+    def on_selected(self, visit: Visit) -> dict[Any, Any]:
+        """The head that is selected in the Attention tab is to be switched off, too."""
+        session = visit.session
+        if not session.layers:
+            raise PlaygroundError("No head is selected yet: generate or analyse a text first.")
+        head = (session.layer_number, session.head)
+        return self.switch(visit, replace(session.change, heads=tuple(dict.fromkeys([*session.change.heads, head]))))
+
+    @says_errors
+    @in_turn
+    def on_reset(self, visit: Visit) -> dict[Any, Any]:
+        """All is to be switched on again."""
+        return self.switch(visit, Change(how=visit.session.change.how))
+
+    @says_errors
+    @in_turn
+    def on_head(self, visit: Visit, event: gr.EventData) -> dict[Any, Any]:
+        """A head of the map was clicked: it is switched off, or on again."""
+        heads = dict.fromkeys(visit.session.change.heads)
+        head = (place_in(event, 0, 1000), place_in(event, 1, 1000))
+        if head in heads:
+            del heads[head]
+        else:
+            heads[head] = None
+        return self.switch(visit, replace(visit.session.change, heads=tuple(heads)))
+
+    def switch(self, visit: Visit, change: Change) -> dict[Any, Any]:
+        """Take a change for the visit's; the tab is filled afterwards."""
+        visit.session = replace(visit.session, change=change)
+        return {self.visit: visit, self.status: gr.skip()}
+
+    def on_write(self, request: gr.Request, visit: Visit, n_tokens: int) -> Iterator[dict[Any, Any]]:
+        """Write on from the selected token, as the model does and under the change."""
+        tab, session, visitor = self.tab, visit.session, str(request.session_hash)
+        idle = {tab.write: gr.Button(interactive=True), tab.stop_writing: gr.Button(interactive=False)}
+        switch = self.writing.begin(visitor)
+        try:
+            check_text(session)
+            if isinstance(n_tokens, bool) or not isinstance(n_tokens, int | float):
+                raise PlaygroundError("The number of tokens to write must be a number.")
+            yield {tab.write: gr.Button(interactive=False), tab.stop_writing: gr.Button(interactive=True)}
+            place = max(0, place_in_written(session))
+            text = self.backend.write_changed(
+                session.model, session.text, place, changes_in(session), int(n_tokens), switch
+            )
+            yield {**idle, tab.written: changed_text_html(text)}
+        except PlaygroundError as error:
+            yield {**idle, self.status: status_line(str(error), "error")}
+        finally:
+            self.writing.end(visitor, switch)
+
+    def on_measure(self, request: gr.Request, visit: Visit, how: str) -> Iterator[dict[Any, Any]]:
+        """Switch off each head in turn; what is measured stays when it is stopped."""
+        tab, session, visitor = self.tab, visit.session, str(request.session_hash)
+        idle = {tab.measure: gr.Button(interactive=True), tab.stop: gr.Button(interactive=False)}
+        switch = self.measuring.begin(visitor)
+        importance: HeadImportance | None = None
+        try:
+            check_text(session)
+            if how not in HOW:
+                raise PlaygroundError(f"There is no choice {str(how)[:40]!r}; take one of: {', '.join(HOW)}.")
+            yield {
+                tab.measure: gr.Button(interactive=False), tab.stop: gr.Button(interactive=True),
+                tab.progress: "<p>Measuring …</p>", tab.explains: "", tab.looks: "",
+            }  # fmt: skip
+            place = max(0, place_in_written(session))
+            for importance in self.backend.head_importance(
+                session.model, session.text, place, HOW[how], kind_in(session), switch
+            ):
+                if visit.session.text != session.text:
+                    break
+                yield tab.show_importance(visit.session, importance)
+            if importance is not None and visit.session.text == session.text:
+                found = self.backend.attention_explains(session.model, session.text, importance)
+                yield tab.show_looks(visit.session, found)
+            yield idle
+        except PlaygroundError as error:
+            yield {**idle, self.status: status_line(str(error), "error"), tab.progress: ""}
+        finally:
+            self.measuring.end(visitor, switch)
+
+    def on_stop_writing(self, request: gr.Request) -> None:
+        """End the writing within one token."""
+        self.writing.cancel(str(request.session_hash))
+
+    def on_stop(self, request: gr.Request) -> None:
+        """End the measuring after the heads that run."""
+        self.measuring.cancel(str(request.session_hash))
+
+    def on_new_text(self, request: gr.Request) -> dict[Any, Any]:
+        """What was measured of the old text is taken away."""
+        self.on_end(request)
+        tab = self.tab
+        return {tab.progress: "", tab.importance: "", tab.looks: "", tab.explains: "", tab.written: WRITE_HINT}
+
+    def on_end(self, request: gr.Request) -> None:
+        """End all that this visitor has begun here."""
+        self.on_stop_writing(request)
+        self.on_stop(request)
+
+
+def check_text(session: Session) -> None:
+    """Raise PlaygroundError where there is no text yet."""
+    if not session.ids:
+        raise PlaygroundError("There is no text yet: generate or analyse one first.")

@@ -1,0 +1,237 @@
+"""A prediction and its losses with a part of the model switched off, beside the model's own; which heads matter."""
+
+import html
+import json
+import math
+
+import numpy as np
+import plotly.graph_objects as go
+
+from playground.records import AttentionExplains, Change, ChangedText, HeadImportance, Token, WhatIf
+from playground.views.figure import base_layout
+from playground.views.heads_overview import grid_lines, number_axis
+from playground.views.labels import axis_labels, plain_label, readable
+from playground.views.palette import ScaleName, SeriesName, colorscale, series_color
+
+ROW_PIXELS = 28
+MOST_LABELS = 48
+HOW = {
+    "zero": "passes on nothing",
+    "mean": "passes on its mean over this text",
+    "uniform": "looks at all tokens alike",
+}
+
+
+def draw_prediction(result: WhatIf) -> go.Figure:
+    """Draw two bars a candidate: the model's own probability, and that under the change, in percent."""
+    names = axis_labels([Token(c.id, c.text, c.label) for c in result.candidates])
+    bars: list[tuple[SeriesName, str, list[float]]] = [
+        ("before", "the model", [100 * candidate.raw_probability for candidate in result.candidates]),
+        ("chosen", "under the change", [100 * candidate.probability for candidate in result.candidates]),
+    ]
+    figure = go.Figure(layout=base_layout(height=ROW_PIXELS * len(names) + 96, barmode="group", bargap=0.25))
+    for series, name, values in bars:
+        figure.add_bar(
+            orientation="h",
+            name=name,
+            x=values,
+            y=names,
+            marker={"color": series_color(series), "cornerradius": 2},
+            hovertemplate="'%{y}' " + name + ": %{x:.3f} %<extra></extra>",
+            meta={"series": series},
+        )
+    figure.update_layout(
+        legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "traceorder": "normal"},
+        meta={"hover": "plotly"},
+    )
+    figure.update_xaxes(title="probability, %", rangemode="tozero", zeroline=False, fixedrange=True, automargin=True)
+    figure.update_yaxes(
+        type="category", autorange="reversed", tickvals=names, ticktext=names, ticklen=0, automargin=True,
+        fixedrange=True,
+    )  # fmt: skip
+    return figure
+
+
+def draw_loss_change(result: WhatIf) -> go.Figure:
+    """Draw the loss of each token as it is and under the change, in nats."""
+    names = axis_labels(result.tokens)
+    figure = go.Figure(
+        layout=base_layout(height=240, barmode="group", bargap=0.15, meta={"hover": "plotly", "strip": True})
+    )
+    bars: list[tuple[SeriesName, str, np.ndarray]] = [
+        ("before", "the model", result.original_loss_nats),
+        ("chosen", "under the change", result.loss_nats),
+    ]
+    for series, name, losses in bars:
+        figure.add_bar(
+            x=names,
+            y=[float(loss) if np.isfinite(loss) else None for loss in losses],
+            name=name,
+            marker={"color": series_color(series)},
+            hovertemplate="'%{x}' " + name + ": %{y:.3f} nats<extra></extra>",
+            meta={"series": series},
+        )
+    figure.update_layout(legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "traceorder": "normal"})
+    every = max(1, -(-len(names) // MOST_LABELS))
+    figure.update_xaxes(
+        type="category", tickvals=names[::every], ticktext=[name.rstrip("\u200b") for name in names[::every]],
+        tickangle=-60, automargin=True, fixedrange=True, showgrid=False,
+    )  # fmt: skip
+    figure.update_yaxes(title="loss, nats", rangemode="tozero", fixedrange=True, zeroline=False, automargin=True)
+    return figure
+
+
+def change_sentence(result: WhatIf) -> str:
+    """Return what is switched off and what came of it; not escaped."""
+    change = result.change
+    if change.is_empty:
+        return "Nothing is switched off yet. Name heads, layers or looks, or click a head in the map below."
+    before, after = result.original_loss_nats[1:], result.loss_nats[1:]
+    parts = [f"{describe_change(change)}:"]
+    if 0 < result.token < len(result.tokens):
+        label, at = plain_label(result.tokens[result.token]), result.token - 1
+        parts.append(
+            f"“{label}” (token {result.token}) goes from {_percent(before[at])} to {_percent(after[at])}; the "
+            f"prediction of it moves by {result.divergence_nats:.3f} nats (Kullback-Leibler)."
+        )
+    if len(before):
+        parts.append(f"The mean loss of the text goes from {before.mean():.3f} to {after.mean():.3f} nats.")
+    return " ".join(parts)
+
+
+def describe_change(change: Change) -> str:
+    """Return what is switched off; not escaped."""
+    parts = []
+    if change.heads:
+        names = ", ".join(f"{layer}.{head}" for layer, head in change.heads[:6])
+        more = f" and {len(change.heads) - 6} more" if len(change.heads) > 6 else ""
+        one = len(change.heads) == 1
+        verb = HOW[change.how] if one else HOW[change.how].replace("passes", "pass").replace("looks", "look")
+        verb = verb if one else verb.replace("its mean", "their means")
+        parts.append(f"{'Head' if one else 'Heads'} {names}{more} {verb}")
+    if change.layers:
+        one = len(change.layers) == 1
+        names = ", ".join(map(str, change.layers[:8]))
+        parts.append(f"{'layer' if one else 'layers'} {names} {'is' if one else 'are'} left out")
+    if change.edges:
+        names = ", ".join(f"{token} at {other}" for token, other in change.edges[:6])
+        more = f" and {len(change.edges) - 6} more" if len(change.edges) > 6 else ""
+        parts.append(f"no head looks from {names}{more}")
+    said = "; ".join(parts)
+    return said[:1].upper() + said[1:]
+
+
+def changed_text_html(text: ChangedText) -> str:
+    """Return what is written on with and without the change, the tokens from where they part marked, as HTML."""
+    same = 0
+    while same < min(len(text.original), len(text.changed)) and text.original[same].id == text.changed[same].id:
+        same += 1
+    rows = []
+    for name, tokens in (("the model", text.original), ("under the change", text.changed)):
+        shared, rest = ("".join(token.text for token in part) for part in (tokens[:same], tokens[same:]))
+        marked = f"<mark>{html.escape(readable(rest))}</mark>" if rest else ""
+        rows.append(f"<dt>{name}</dt><dd>{html.escape(readable(shared))}{marked}</dd>")
+    note = "" if text.is_complete else "<p>You stopped it.</p>"
+    tail = "".join(token.text for token in text.start)[-60:]
+    return f"<p>Behind “… {html.escape(readable(tail))}”, greedily:</p><dl>{''.join(rows)}</dl>{note}"
+
+
+def draw_importance(importance: HeadImportance) -> go.Figure:
+    """Draw layers from top to bottom and heads from left to right; below zero the token becomes less likely."""
+    changes = importance.changes
+    most = max(1e-3, float(np.nanmax(np.abs(changes), initial=0.0)))
+    hover = [
+        [
+            "not measured" if np.isnan(value) else f"head {layer}.{head} off: {value:+.4f} nats".replace("-", "−")
+            for head, value in enumerate(row)
+        ]
+        for layer, row in enumerate(changes)
+    ]
+    return _head_chart(
+        np.round(changes, 6), hover, ends=(-most, most), scale="difference", title="change of log-probability, nats"
+    )
+
+
+def draw_looks(found: AttentionExplains) -> go.Figure:
+    """Draw the largest weight that each head gives, as layers by heads."""
+    hover = [
+        [
+            "no such head" if np.isnan(value) else f"head {layer}.{head}: weight {value:.3f}"
+            for head, value in enumerate(row)
+        ]
+        for layer, row in enumerate(found.weights)
+    ]
+    return _head_chart(found.weights, hover, ends=(0.0, 1.0), scale="attention", title="largest weight")
+
+
+def explains_sentence(found: AttentionExplains) -> str:
+    """Return whether attention explains what matters, here; not escaped."""
+    if math.isnan(found.correlation):
+        return "The two maps cannot be correlated: one of them is the same everywhere."
+    size = abs(found.correlation)
+    word = "hardly" if size < 0.2 else "weakly" if size < 0.4 else "clearly" if size < 0.7 else "closely"
+    p_value = "p < 0.001" if found.p_value < 0.001 else f"p = {found.p_value:.3f}"
+    sign = " and the other way round" if found.correlation < -0.2 else ""
+    correlation = f"{found.correlation:+.2f}".replace("-", "−")
+    return (
+        f"Rank correlation (Spearman) of how strongly heads look and how much the token depends on them: {correlation} "
+        f"({p_value}): they go together {word}{sign}."
+    )
+
+
+def importance_sentence(importance: HeadImportance) -> str:
+    """Return which head matters most; not escaped."""
+    token = plain_label(importance.tokens[importance.token])
+    changes = np.where(np.isnan(importance.changes), 0.0, importance.changes)
+    layer, head = np.unravel_index(int(np.abs(changes).argmax()), changes.shape)
+    value = f"{float(changes[layer, head]):+.3f}".replace("-", "−")
+    done = (
+        "" if importance.n_done == importance.n_heads else f" {importance.n_done} of {importance.n_heads} heads so far."
+    )
+    return (
+        f"“{token}” (token {importance.token}) has {_percent(-importance.log_prob)}. Most changes with head "
+        f"{layer}.{head} off: its log-probability by {value} nats.{done}"
+    )
+
+
+def heads_highlight(change: Change) -> str:
+    """Return which heads are marked in a map of heads: those that are off."""
+    return json.dumps({"heads": [list(place) for place in change.heads]})
+
+
+def _head_chart(
+    values: np.ndarray, hover: list[list[str]], *, ends: tuple[float, float], scale: ScaleName, title: str
+) -> go.Figure:
+    """Return values as cells whose middles are at half numbers, so that lines stand between them."""
+    n_layers, n_heads = values.shape
+    low, top = ends
+    figure = go.Figure(
+        go.Heatmap(
+            z=[[None if np.isnan(value) else float(value) for value in row] for row in values],
+            x0=0.5,
+            dx=1,
+            y0=0.5,
+            dy=1,
+            zmin=low,
+            zmax=top,
+            customdata=hover,
+            hovertemplate="%{customdata}<extra></extra>",
+            colorscale=colorscale(scale),
+            colorbar={"title": {"text": title, "side": "right"}, "thickness": 12, "outlinewidth": 0, "nticks": 5},
+            meta={"scale": scale},
+        ),
+        base_layout(
+            height=max(200, ROW_PIXELS * n_layers + 70),
+            margin={"l": 44, "r": 8, "t": 52, "b": 8},
+            meta={"hover": "plotly", "heads": True},
+            shapes=grid_lines(n_layers, n_heads),
+        ),
+    )
+    number_axis(figure.update_xaxes, range(n_heads), "head", side="top", range=[0, n_heads])
+    number_axis(figure.update_yaxes, range(n_layers), "layer", range=[n_layers, 0])
+    return figure
+
+
+def _percent(nats: float) -> str:
+    value = 100 * math.exp(-float(nats))
+    return f"{value:.1f} %" if value >= 0.1 else f"{value:.1g} %"

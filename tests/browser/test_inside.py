@@ -1,0 +1,79 @@
+"""The Inside tab: the losses of the text, and what each layer knows of the next token."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+import playground
+from tests.browser.conftest import analyse, figure, generate, wait_for_mark
+
+
+def open_tab(page: Page, name: str) -> None:
+    """Open an instrument, from the menu where the screen has no room for its tab."""
+    strip = page.locator("#instruments > .tab-wrapper")
+    tab = strip.get_by_role("tab", name=name, exact=True)
+    if not tab.first.is_visible():
+        strip.locator(".overflow-menu > button").click()
+        tab = strip.locator(".overflow-dropdown").get_by_text(name, exact=True)
+    tab.first.click()
+
+
+def test_the_losses_are_shown_and_select(page: Page) -> None:
+    text = "Once upon a time there was a little girl."
+    analyse(page, text)
+    open_tab(page, "Inside")
+    expect(page.locator("#loss-strip .chart-plot")).to_be_visible()
+    loss = playground.load("stories").token_loss(text)
+    expect(page.locator("#loss-sentence")).to_contain_text(f"{loss.mean_nats:.2f}")
+    page.locator("#loss-strip .chart-plot").evaluate("plot => plot.emit('plotly_click', {points: [{pointIndex: 3}]})")
+    expect(page.locator("#tokens .chip-selected")).to_have_attribute("data-token-index", "3")
+    wait_for_mark(page, "loss-strip", x0=2.5)
+    expect(page.locator("#loss-formula")).to_contain_text(f"{loss.losses_nats[3]:.2f}")
+    page.get_by_role("button", name="loss", exact=True).click()
+    expect(page.locator("#tokens .legend-high")).to_have_text("10 nats or more")
+
+
+def test_two_texts_against_each_other(page: Page) -> None:
+    generate(page, "Once upon a time there was", length=8)
+    open_tab(page, "Inside")
+    page.locator("#loss-compare").click()
+    expect(page.locator("#status [role=alert]")).to_contain_text("other text is empty")
+    page.locator("#loss-other textarea").fill("Once upon a <b>time</b> there was a fish.")
+    page.locator("#loss-compare").click()
+    expect(page.locator("#loss-table tbody tr")).to_have_count(6)
+    expect(page.locator("#loss-other-strip .chart-plot")).to_be_visible()
+
+
+def test_the_lens_follows_the_selected_token(page: Page) -> None:
+    generate(page, "Once upon a time there was", length=8)
+    open_tab(page, "Inside")
+    expect(page.locator("#lens .chart-plot")).to_be_visible()
+    page.locator("#tokens [data-token-index='5']").click()
+    wait_for_mark(page, "lens", x0=3.5)
+    expect(page.locator("#lens-sentence")).to_contain_text("(token 4)")
+    rows = len(figure(page, "lens")["y"])
+    assert rows == 11
+    expect(page.locator("#lens-table tr")).to_have_count(rows + 1)
+    page.locator("#lens .chart-plot").evaluate("plot => plot.emit('plotly_click', {points: [{pointIndex: [2, 6]}]})")
+    expect(page.locator("#tokens .chip-selected")).to_have_attribute("data-token-index", "7")
+    page.get_by_label("also behind each attention").check()
+    expect(page.locator("#lens-table tr")).to_have_count(rows + 11)
+
+
+def test_nothing_is_computed_before_the_tab_is_opened(page: Page) -> None:
+    generate(page, "Once upon a time there was", length=8)
+    expect(page.locator("#loss-sentence")).to_have_text("")
+    open_tab(page, "Inside")
+    expect(page.locator("#loss-sentence")).to_contain_text("perplexity")
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_it_fits_the_screen(open_page: Callable[..., Page], width: int) -> None:
+    page = open_page(width=width, height=800)
+    if width < 720:
+        page.get_by_role("button", name="Model and settings").click()
+    generate(page, "Once upon a time there was", length=8)
+    open_tab(page, "Inside")
+    expect(page.locator("#lens .chart-plot")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
