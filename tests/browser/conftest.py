@@ -82,6 +82,16 @@ def set_number(page: Page, elem_id: str, value: float) -> None:
     box.press("Tab")
 
 
+def open_tab(page: Page, name: str, strip: str = "#instruments") -> None:
+    """Open an instrument or, of another strip, a view; from the menu where the screen has no room for its tab."""
+    tabs = page.locator(f"{strip} > .tab-wrapper")
+    tab = tabs.get_by_role("tab", name=name, exact=True)
+    if not tab.first.is_visible():
+        tabs.locator(".overflow-menu > button").click()
+        tab = tabs.locator(".overflow-dropdown").get_by_text(name, exact=True)
+    tab.first.click()
+
+
 def choose(page: Page, label: str, option: str) -> None:
     """Choose from a list by its label, and wait until the list has closed: it fades, and another may hold the same."""
     page.get_by_role("combobox", name=label, exact=True).click()

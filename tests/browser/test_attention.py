@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 import playground
-from tests.browser.conftest import choose, figure, generate, marked, wait_for_mark
+from tests.browser.conftest import choose, figure, generate, marked, open_tab, wait_for_mark
 
 PROMPT = "Once upon a time there was a little girl"
 
@@ -94,8 +94,8 @@ def test_tabs_lose_nothing(page: Page) -> None:
     generate(page, PROMPT, length=4)
     page.locator("#tokens [data-token-index='4']").click()
     wait_for_mark(page, "head-map", y0=2.5)
-    page.get_by_role("tab", name="Choices").click()
+    open_tab(page, "Choices")
     expect(page.locator("#panel-choices")).to_be_visible()
-    page.get_by_role("tab", name="Attention").click()
+    open_tab(page, "Attention")
     wait_for_mark(page, "head-map", y0=2.5)
     assert len(figure(page, "head-map")["x"]) == page.locator("#tokens [data-token-index]").count()

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 import playground
 from playground.records import describe_fate
-from tests.browser.conftest import generate, joined_chips
+from tests.browser.conftest import generate, joined_chips, open_tab
 
 PROMPT = "Once upon a time"
 LENGTH = 14
@@ -20,12 +20,12 @@ def run() -> playground.records.GenerationRecord:
 
 def search(page: Page) -> None:
     generate(page, PROMPT, strategy="Beam search", length=LENGTH)
-    page.get_by_role("tab", name="Beams", exact=True).click()
+    open_tab(page, "Beams")
     expect(page.locator("#beam-tree [data-node='0']")).to_be_visible()
 
 
 def test_an_empty_tab_says_what_to_do(page: Page) -> None:
-    page.get_by_role("tab", name="Beams", exact=True).click()
+    open_tab(page, "Beams")
     expect(page.locator("#beam-tree .chart-empty")).to_contain_text("Choose Beam search")
     generate(page, PROMPT, strategy="Greedy", length=3)
     expect(page.locator("#beam-summary")).to_contain_text("not made by beam search")
@@ -101,7 +101,7 @@ def test_the_length_penalty_ranks_as_python_does(page: Page) -> None:
     prompt = '"Where are you going?" asked the fox.'
     generate(page, prompt, strategy="Beam search", length=30)
     tree = lm.generate(prompt, strategy="beam", max_new_tokens=30).beam_tree
-    page.get_by_role("tab", name="Beams", exact=True).click()
+    open_tab(page, "Beams")
     rows = page.locator("#beam-ranking tbody tr")
     for penalty in (1.0, -2.0, 0.5, 4.0):
         page.locator("#beam-ranking input").fill(str(penalty))

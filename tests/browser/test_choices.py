@@ -12,7 +12,7 @@ from playground.decoding.processors import build_filters
 from playground.records import GenerationSettings
 from playground.ui.components import read_asset
 from playground.views.funnel import settings_of
-from tests.browser.conftest import generate, wait_for_mark
+from tests.browser.conftest import generate, open_tab, wait_for_mark
 
 VOCABULARY = 300
 
@@ -96,7 +96,7 @@ def test_contradictions_are_said_at_once_and_the_code_follows(page: Page) -> Non
 
 def test_a_step_is_filtered_anew_without_the_model(page: Page) -> None:
     generate(page, "Once upon a time", length=12)
-    page.get_by_role("tab", name="Choices").click()
+    open_tab(page, "Choices")
     page.locator("#tokens [data-token-index='8']").click()
     words = page.locator("#step-funnel .funnel-words")
     expect(words).to_contain_text("the mark on the line")
@@ -126,7 +126,7 @@ def test_a_step_is_filtered_anew_without_the_model(page: Page) -> None:
 
 def test_the_strip_and_the_uncertain_steps_select_everywhere(page: Page) -> None:
     generate(page, "Once upon a time", length=12)
-    page.get_by_role("tab", name="Choices").click()
+    open_tab(page, "Choices")
     expect(page.locator("#whole")).to_contain_text("perplexity")
     page.locator("#uncertain button").first.click()
     place = int(page.locator("#tokens .chip-selected").get_attribute("data-token-index") or 0)
@@ -136,7 +136,7 @@ def test_the_strip_and_the_uncertain_steps_select_everywhere(page: Page) -> None
 
 
 def test_a_persons_text_is_read_beside_it(page: Page) -> None:
-    page.get_by_role("tab", name="Choices").click()
+    open_tab(page, "Choices")
     page.locator("#person textarea").fill("It was a dark and <b>stormy</b> night.")
     page.locator("#read").click()
     expect(page.locator("#person-sentence")).to_contain_text("The pasted text: perplexity")
@@ -147,7 +147,7 @@ def test_several_texts_are_listed(page: Page) -> None:
     page.get_by_role("button", name="More filters").click()
     page.locator("#num-return-sequences input[type=number]").fill("3")
     generate(page, "Once upon a time", length=6)
-    page.get_by_role("tab", name="Choices").click()
+    open_tab(page, "Choices")
     expect(page.locator("#texts li")).to_have_count(3)
 
 
@@ -157,6 +157,6 @@ def test_the_choices_fit_the_screen(open_page: Callable[..., Page], width: int) 
     if width < 720:
         page.get_by_role("button", name="Model and settings").click()
     generate(page, "Once upon a time", length=12)
-    page.get_by_role("tab", name="Choices").click()
+    open_tab(page, "Choices")
     expect(page.locator("#step-funnel tbody tr").first).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= width

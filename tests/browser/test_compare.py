@@ -5,7 +5,7 @@ from playwright.sync_api import Page, expect
 
 import playground
 from playground.analysis.text_metrics import distinct_n
-from tests.browser.conftest import choose, set_number
+from tests.browser.conftest import choose, open_tab, set_number
 
 PROMPT = "Once upon a time"
 LENGTH = 12
@@ -16,14 +16,14 @@ def stories() -> playground.LanguageModel:
     return playground.load("stories")
 
 
-def open_tab(page: Page, length: int = LENGTH) -> None:
+def open_compare(page: Page, length: int = LENGTH) -> None:
     set_number(page, "max-new-tokens", length)
-    page.get_by_role("tab", name="Compare", exact=True).click()
+    open_tab(page, "Compare")
     expect(page.locator("#compare-start")).to_be_visible()
 
 
 def test_two_settings_side_by_side(page: Page, stories: playground.LanguageModel) -> None:
-    open_tab(page)
+    open_compare(page)
     expect(page.locator("#panel-compare-3")).to_be_hidden()
     expect(page.locator("#compare-text-1")).to_contain_text("Press Compare")
     page.locator("#compare-start").click()
@@ -39,7 +39,7 @@ def test_two_settings_side_by_side(page: Page, stories: playground.LanguageModel
 
 
 def test_stop_ends_all_runs_and_keeps_what_is_there(page: Page) -> None:
-    open_tab(page, length=500)
+    open_compare(page, length=500)
     page.locator("#compare-count").get_by_text("4", exact=True).click()
     expect(page.locator("#panel-compare-4")).to_be_visible()
     for slot in range(1, 5):  # none may be done before it is stopped
@@ -55,7 +55,7 @@ def test_stop_ends_all_runs_and_keeps_what_is_there(page: Page) -> None:
 
 
 def test_the_grid_fills_cell_by_cell(page: Page, stories: playground.LanguageModel) -> None:
-    open_tab(page)
+    open_compare(page)
     set_number(page, "grid-tokens", 4)
     page.locator("#grid-start").click()
     expect(page.locator("#compare-status")).to_contain_text("16 of 16 cells")
@@ -65,7 +65,7 @@ def test_the_grid_fills_cell_by_cell(page: Page, stories: playground.LanguageMod
 
 
 def test_asking_again_counts_what_comes(page: Page, stories: playground.LanguageModel) -> None:
-    open_tab(page)
+    open_compare(page)
     set_number(page, "again-times", 8)
     set_number(page, "again-tokens", 1)
     page.locator("#again-start").click()
@@ -80,7 +80,7 @@ def test_asking_again_counts_what_comes(page: Page, stories: playground.Language
 
 def test_what_cannot_vary_is_said(page: Page) -> None:
     page.locator("#strategy").get_by_text("Greedy", exact=True).click()
-    open_tab(page)
+    open_compare(page)
     page.locator("#again-start").click()
     expect(page.locator("#compare-status .status-error")).to_contain_text("choose Sample")
     page.locator("#prompt textarea").fill("")
@@ -90,7 +90,7 @@ def test_what_cannot_vary_is_said(page: Page) -> None:
 
 def test_nothing_overflows(open_page) -> None:
     page = open_page(width=360)
-    page.get_by_role("tab", name="Compare", exact=True).click()
+    open_tab(page, "Compare")
     page.locator("#compare-count").get_by_text("4", exact=True).click()
     expect(page.locator("#panel-compare-4")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 360

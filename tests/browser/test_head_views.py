@@ -5,7 +5,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 import playground
-from tests.browser.conftest import choose, figure, generate, wait_for_mark
+from tests.browser.conftest import choose, figure, generate, open_tab, wait_for_mark
 
 PROMPT = "Once upon a time there was a little girl"
 
@@ -27,7 +27,7 @@ SHOWN_BY = {
 
 
 def open_view(page: Page, name: str) -> None:
-    page.locator("#attention-views").get_by_role("tab", name=name, exact=True).click()
+    open_tab(page, name, "#attention-views")
 
 
 def shown_weights(page: Page, elem_id: str) -> np.ndarray:
@@ -173,11 +173,7 @@ def test_no_view_is_wider_than_the_page(open_page, view: str, width: int, theme:
     if width < 720:
         page.get_by_role("button", name="Model and settings").click()
     generate(page, PROMPT, length=12)
-    tab = page.locator("#attention-views").get_by_role("tab", name=view, exact=True)
-    if not tab.is_visible():
-        page.locator("#attention-views .overflow-menu > button").click()
-        tab = page.locator("#attention-views .overflow-dropdown").get_by_text(view, exact=True)
-    tab.click()
+    open_view(page, view)
     expect(page.locator(SHOWN_BY[view])).to_be_visible()
     for selector in ("#panel-prompt", "#panel-text", "#panel-overview", "#panel-head", "#attention-views"):
         box = page.locator(selector).bounding_box()

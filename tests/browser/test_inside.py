@@ -6,17 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 import playground
-from tests.browser.conftest import analyse, figure, generate, wait_for_mark
-
-
-def open_tab(page: Page, name: str) -> None:
-    """Open an instrument, from the menu where the screen has no room for its tab."""
-    strip = page.locator("#instruments > .tab-wrapper")
-    tab = strip.get_by_role("tab", name=name, exact=True)
-    if not tab.first.is_visible():
-        strip.locator(".overflow-menu > button").click()
-        tab = strip.locator(".overflow-dropdown").get_by_text(name, exact=True)
-    tab.first.click()
+from tests.browser.conftest import analyse, figure, generate, open_tab, wait_for_mark
 
 
 def test_the_losses_are_shown_and_select(page: Page) -> None:

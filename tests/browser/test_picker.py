@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import PATIENCE_MS, chip_count, generate
+from tests.browser.conftest import PATIENCE_MS, chip_count, generate, open_tab
 from tests.hub import COMMIT, Fault, Hub, Repository, running_hub
 from tests.server import running_app
 
@@ -128,7 +128,7 @@ def test_a_model_of_the_hub_is_searched_loaded_and_chosen(page: Page, hub: Hub, 
     expect(page.locator("#room")).to_contain_text("the 64 that the model reads")
     expect(page.locator("#examples")).to_contain_text("The capital of France is")
     generate(page, "Once", length=3)
-    page.get_by_role("tab", name="Model", exact=True).click()
+    open_tab(page, "Model")
     expect(page.locator("#model-card .model-name")).to_have_text(name)
     expect(page.locator("#model-card")).to_contain_text("GPT2LMHeadModel")
     expect(page.locator("#model-card svg")).to_contain_text("query heads")
@@ -213,7 +213,7 @@ def test_a_gated_model_takes_the_visitors_own_token(
     page.keyboard.press("Enter")
     expect_chosen(page, name)
     generate(page, "Once", length=3)
-    page.get_by_role("tab", name="Model", exact=True).click()
+    open_tab(page, "Model")
     expect(page.locator("#model-card .model-name")).to_have_text(name)
     assert TOKEN not in page.content()
     assert TOKEN not in served.log.read_text("utf-8")
@@ -258,7 +258,7 @@ def test_what_the_hub_says_is_text(page: Page, hub: Hub, tiny_files: dict[str, b
     expect(page.locator(".picker-found")).to_contain_text("no language model with this in its name")
     choose(page, "org/tiny")
     expect_chosen(page, "org/tiny")
-    page.get_by_role("tab", name="Model", exact=True).click()
+    open_tab(page, "Model")
     expect(page.locator("#model-card")).to_contain_text(MARKUP)
 
 

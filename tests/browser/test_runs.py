@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 import playground
-from tests.browser.conftest import choose, generate, joined_chips, wait_for_maps
+from tests.browser.conftest import choose, generate, joined_chips, open_tab, wait_for_maps
 
 PROMPT = "Once upon a time"
 
@@ -21,10 +21,6 @@ def wait_for_text(page: Page, text: str) -> None:
         "text => [...document.querySelectorAll('#tokens .chips > *')].map(chip => chip.textContent).join('') === text",
         arg=text,
     )
-
-
-def open_tab(page: Page, name: str) -> None:
-    page.get_by_role("tab", name=name, exact=True).click()
 
 
 def test_a_fork_goes_on_from_another_candidate_and_back_again(page: Page, stories: playground.LanguageModel) -> None:

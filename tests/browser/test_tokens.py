@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 import playground
-from tests.browser.conftest import figure, generate, joined_chips, wait_for_maps, wait_for_mark
+from tests.browser.conftest import figure, generate, joined_chips, open_tab, wait_for_maps, wait_for_mark
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_a_click_selects_the_step_and_draws_its_candidates(page: Page) -> None:
     chip = page.locator(f"#tokens [data-token-index='{len(run.prompt_ids) + 1}']")
     chip.click()
     expect(chip).to_have_class(re.compile("chip-selected"))
-    page.get_by_role("tab", name="Choices").click()
+    open_tab(page, "Choices")
     expect(page.locator("#step .main-svg").first).to_be_visible()
     expect(page.locator("#panel-choices")).to_contain_text("Step 2")
     bars = page.locator("#step .chart-plot").evaluate("plot => plot.data.map(trace => [...trace.x])")

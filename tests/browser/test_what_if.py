@@ -5,8 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import analyse, chip_count, generate, wait_for_mark
-from tests.browser.test_inside import open_tab
+from tests.browser.conftest import analyse, chip_count, generate, open_tab, wait_for_mark
 
 TEXT = "Once upon a time there was a little girl. The little girl"
 
