@@ -1,6 +1,7 @@
 """What went wrong between this machine and the Hub, in words that say what to do next."""
 
 import errno
+from json import JSONDecodeError
 
 import httpx2
 from huggingface_hub.errors import (
@@ -29,6 +30,8 @@ def explain_hub_error(model_id: str, error: BaseException, *, has_token: bool) -
             f"{model_id} is not on this machine, and the Hugging Face Hub cannot be reached. "
             f"Bundled models need no internet: {catalogue.known_names()}."
         )
+    if isinstance(error, JSONDecodeError):
+        return PlaygroundError(f"What the Hub answered about {model_id} cannot be read; try again later.")
     number = error.errno if isinstance(error, OSError) else None
     if number in (errno.ENOSPC, errno.EDQUOT):
         return PlaygroundError(f"The disk became full while {model_id} was downloaded. Make room, then try again.")

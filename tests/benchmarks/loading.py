@@ -76,10 +76,12 @@ def load_twice(name: str) -> dict[str, float | str]:
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)
     before = PeakMemory.reset()
-    card = playground.load(name).model_card()
+    lm = playground.load(name)
+    peak_bytes = PeakMemory.read() - before
+    card = lm.model_card()
     return {
         "seconds": took_s,
-        "peak_bytes": PeakMemory.read() - before,
+        "peak_bytes": peak_bytes,
         "model_bytes": card.n_bytes,
         "dtype": card.spec.dtype,
     }
