@@ -36,7 +36,7 @@ class WhatIfs:
         """Attach every handler."""
         tab = self.tab
         visit: dict[str, Any] = {"visit": self.visit}
-        outputs = [self.visit, self.status]
+        outputs = [self.visit, self.status, *tab.named()]
         changed = gr.on(
             [tab.heads.submit, tab.layers.submit, tab.edges.submit, tab.how.input],
             self.on_fields,
@@ -90,13 +90,15 @@ class WhatIfs:
         if not session.layers:
             raise PlaygroundError("No head is selected yet: generate or analyse a text first.")
         head = (session.layer_number, session.head)
-        return self.switch(visit, replace(session.change, heads=tuple(dict.fromkeys([*session.change.heads, head]))))
+        return self.switch_elsewhere(
+            visit, replace(session.change, heads=tuple(dict.fromkeys([*session.change.heads, head])))
+        )
 
     @says_errors
     @in_turn
     def on_reset(self, visit: Visit) -> dict[Any, Any]:
         """All is to be switched on again."""
-        return self.switch(visit, Change(how=visit.session.change.how))
+        return self.switch_elsewhere(visit, Change(how=visit.session.change.how))
 
     @says_errors
     @in_turn
@@ -108,7 +110,11 @@ class WhatIfs:
             del heads[head]
         else:
             heads[head] = None
-        return self.switch(visit, replace(visit.session.change, heads=tuple(heads)))
+        return self.switch_elsewhere(visit, replace(visit.session.change, heads=tuple(heads)))
+
+    def switch_elsewhere(self, visit: Visit, change: Change) -> dict[Any, Any]:
+        """Take a change that was not typed, and show it in the fields."""
+        return {**self.switch(visit, change), **self.tab.show_named(change)}
 
     def switch(self, visit: Visit, change: Change) -> dict[Any, Any]:
         """Take a change for the visit's; the tab is filled afterwards."""

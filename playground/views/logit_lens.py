@@ -62,7 +62,7 @@ def lens_table(lens: LogitLens, position: int) -> str:
             f'<span class="lens-candidate{" lens-answer" if token.id == lens.answers[column].id else ""}">'
             f"{_cell(token)} <small>{html.escape(_percent(probability))}</small></span>"
             for token, probability in zip(
-                lens.candidates[row][column][:SHOWN], lens.probabilities[row, column][:SHOWN], strict=True
+                lens.candidates[row][column][:SHOWN], lens.probabilities[row, column, :SHOWN].tolist(), strict=True
             )
         )
         rows.append(
@@ -115,7 +115,9 @@ def _hover(lens: LogitLens, row: int, column: int) -> str:
     lines = [f"<b>{stage_name(lens.stages[row], lens)}</b>, behind “{read}”"]
     lines += [
         f"{html.escape(plain_label(token), quote=False)}: {html.escape(_percent(probability))}"
-        for token, probability in zip(lens.candidates[row][column], lens.probabilities[row, column], strict=True)
+        for token, probability in zip(
+            lens.candidates[row][column], lens.probabilities[row, column].tolist(), strict=True
+        )
     ]
     answer = html.escape(plain_label(lens.answers[column]), quote=False)
     lines.append(f"final answer “{answer}”: rank {lens.answer_ranks[row, column]:,}")
@@ -131,7 +133,7 @@ def _cell(token: Token) -> str:
 
 
 def _percent(probability: float) -> str:
-    value = 100 * float(probability)
+    value = 100 * probability
     if value >= 0.1:
         return f"{value:.1f} %"
     return f"{value:.1g} %" if value >= 0.001 else "<0.001 %"

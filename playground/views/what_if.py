@@ -90,9 +90,10 @@ def change_sentence(result: WhatIf) -> str:
     parts = [f"{describe_change(change)}:"]
     if 0 < result.token < len(result.tokens):
         label, at = plain_label(result.tokens[result.token]), result.token - 1
+        shares = [_percent(float(losses[at])) for losses in (before, after)]
         parts.append(
-            f"“{label}” (token {result.token}) goes from {_percent(before[at])} to {_percent(after[at])}; the "
-            f"prediction of it moves by {result.divergence_nats:.3f} nats (Kullback-Leibler)."
+            f"“{label}” (token {result.token}) goes from {shares[0]} to {shares[1]}; "
+            f"the prediction of it moves by {result.divergence_nats:.3f} nats (Kullback-Leibler)."
         )
     if len(before):
         parts.append(f"The mean loss of the text goes from {before.mean():.3f} to {after.mean():.3f} nats.")
@@ -233,5 +234,5 @@ def _head_chart(
 
 
 def _percent(nats: float) -> str:
-    value = 100 * math.exp(-float(nats))
+    value = 100 * math.exp(-nats)
     return f"{value:.1f} %" if value >= 0.1 else f"{value:.1g} %"

@@ -68,8 +68,19 @@ class WhatIfTab:
 
     def outputs(self) -> list[gr.components.Component]:
         """Return what `show` fills."""
-        fields = [self.heads, self.layers, self.edges]
-        return [*fields, self.sentence, self.prediction, self.losses, self.importance, self.looks]
+        return [self.sentence, self.prediction, self.losses, self.importance, self.looks]
+
+    def named(self) -> list[gr.components.Component]:
+        """Return what `show_named` fills; never while somebody may be typing there."""
+        return [self.heads, self.layers, self.edges]
+
+    def show_named(self, change: Change) -> dict[Any, Any]:
+        """Return the fields for a change that was made elsewhere."""
+        return {
+            self.heads: ", ".join(f"{layer}.{head}" for layer, head in change.heads),
+            self.layers: ", ".join(map(str, change.layers)),
+            self.edges: ", ".join(f"{token}>{other}" for token, other in change.edges),
+        }
 
     def map_outputs(self) -> list[gr.components.Component]:
         """Return what a measuring of the heads fills."""
@@ -84,9 +95,6 @@ class WhatIfTab:
         place = place_in_written(session)
         change = changes_in(session)
         shown: dict[Any, Any] = {
-            self.heads: ", ".join(f"{layer}.{head}" for layer, head in session.change.heads),
-            self.layers: ", ".join(map(str, session.change.layers)),
-            self.edges: ", ".join(f"{token}>{other}" for token, other in session.change.edges),
             self.importance: gr.HTML(highlight=heads_highlight(session.change)),
             self.looks: gr.HTML(highlight=heads_highlight(session.change)),
         }
