@@ -10,7 +10,7 @@ from playground.records.beams import BeamProgress, BeamTree
 from playground.records.settings import GenerationSettings
 from playground.records.tokens import Token
 
-FinishReason = Literal["length", "end-of-text", "stop-string", "stopped", "context", "nothing-left"]
+FinishReason = Literal["length", "end-of-text", "stop-string", "stopped", "context", "nothing-left", "memory"]
 
 
 class Candidate(NamedTuple):

@@ -32,6 +32,8 @@ from playground.ui.tabs.choices import ChoicesTab
 from playground.ui.text_panel import TextPanel
 from playground.views.tokens import prompt_lines, scored_lines, step_lines
 
+FAILED = "The model failed while it wrote; the server's log says how. What is there stays. Try again, or another model."
+
 
 class Wiring:
     """Joins the components of the page to the backend."""
@@ -151,6 +153,9 @@ class Wiring:
                     yield {panel.tokens: lines}
         except PlaygroundError as error:
             yield {**idle, panel.status: status_line(str(error), "error")}
+        except Exception:  # what a model of any make can do has no bounds: the page must be free for the next run
+            yield {**idle, panel.status: status_line(FAILED, "error")}
+            raise
         finally:
             self.cancellations.end(visitor, switch)
 
