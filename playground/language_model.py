@@ -8,7 +8,7 @@ from typing import Any
 from playground.analysis.guessing import judge_guess
 from playground.analysis.head_importance import head_importance
 from playground.analysis.logit_lens import ResidualStream, logit_lens, read_residuals
-from playground.analysis.masked_prediction import predict_masked
+from playground.analysis.masked_prediction import predict_masked, predict_without_source
 from playground.analysis.model_card import read_model_card
 from playground.analysis.positions import read_positions
 from playground.analysis.repeated import repeated_ids
@@ -28,6 +28,7 @@ from playground.models.loading import LoadedModel
 from playground.models.reading import read_ids, read_text, start_tokens, tokens_of
 from playground.models.vocabulary import unknown_words
 from playground.records import (
+    AttentionKind,
     Change,
     ChangedKind,
     ChangedText,
@@ -233,19 +234,40 @@ class LanguageModel:
         return check_place("token", token, len(written_tokens(self.loaded, read)))
 
     def masked_prediction(
-        self, text: str | tuple[int, ...] | list[int], hidden: Sequence[int] = (), *, mask_off: bool = False
+        self,
+        text: str | TextIds | tuple[int, ...] | list[int],
+        hidden: Sequence[int] = (),
+        *,
+        mask_off: bool = False,
+        target: str | tuple[int, ...] | list[int] | None = None,
+        kind: AttentionKind | None = None,
     ) -> MaskedPrediction:
         """Return what is predicted with tokens hidden from all others, or with the causal mask off, in all layers.
 
-        Raises PlaygroundError where the text is too long, no token is left in sight, or the model is no decoder or
-        does not take such a mask.
+        target: what an encoder-decoder wrote; kind: where its tokens are hidden, in the "decoder" (the default), among
+        those of the source from the whole model ("encoder") or from the decoder only ("cross"). Raises PlaygroundError
+        where a text is too long, no token is left in sight, there is no causal mask to take off, or the model predicts
+        no next token or does not take such a mask.
         """
-        tokens = self._tokens(text)
-        check_context(self.loaded, len(tokens))
-        places = check_places("hidden", hidden, len(tokens))
-        if len(places) == len(tokens):
+        read = self._read(text, target, None)
+        is_pair = self.spec.kind == "encoder-decoder"
+        kinds = ("decoder", "encoder", "cross") if is_pair else ("self",)
+        kind = kind or kinds[0]
+        if kind not in kinds:
+            raise PlaygroundError(f"kind must be {' or '.join(kinds)} for {self.spec.name}, not {str(kind)[:40]!r}.")
+        written = (read.target_tokens or start_tokens(self.loaded)) if is_pair else read.tokens
+        check_context(self.loaded, len(read.tokens))
+        check_context(self.loaded, len(written), what="target")
+        n_tokens = len(written if kind in ("decoder", "self") else read.tokens)
+        places = check_places("hidden", hidden, n_tokens)
+        if len(places) == n_tokens:
             raise PlaygroundError("At least one token must stay in sight.")
-        return predict_masked(self.loaded, tokens, places, mask_off=mask_off)
+        if kind in ("decoder", "self"):
+            source = read.tokens if is_pair else ()
+            return predict_masked(self.loaded, written, places, mask_off=mask_off, source=source)
+        if mask_off:
+            raise PlaygroundError("The source is read at once: there is no causal mask to take off. Hide tokens of it.")
+        return predict_without_source(self.loaded, read.tokens, written, places, kind)
 
     def positions(self, n_positions: int = 64, side: str = "encoder") -> PositionalSignal:
         """Return what tells the model the order of tokens, for the first `n_positions` places.

@@ -40,10 +40,14 @@ const strip = (vector, most, name) => {
 const largest = (vectors) => Math.max(...vectors.flat().map(Math.abs));
 
 const scalingText = () => (data.isUsualScaling ? `√${data.dHead} = ${number(Math.sqrt(data.dHead))}` : `1 / ${number(data.scaling)}`);
+const scaleSentence = () =>
+  data.scaling === 1
+    ? "Nothing is left to divide by: this model makes its queries or keys small beforehand, or does without."
+    : `Each is divided by ${scalingText()}, so that the softmax does not become too sharp.`;
 const extraSteps = () => {
   const parts = [];
   if (data.softcap) parts.push(`is squeezed to ±${data.softcap}: ${data.softcap} · tanh(score / ${data.softcap})`);
-  if (data.keys.some((key) => key.bias !== null)) parts.push("gets the position bias that the model has learned, or that grows with the distance");
+  if (data.keys.some((key) => key.bias !== null)) parts.push("gets the position bias that the model has learned, works out for the two, or lets grow with the distance");
   return parts;
 };
 
@@ -60,7 +64,7 @@ const steps = () => [
   {
     symbol: "scale",
     title: "Scale",
-    text: `Each is divided by ${scalingText()}, so that the softmax does not become too sharp.` + extraSteps().map((part) => ` This family: each score ${part}.`).join(""),
+    text: scaleSentence() + extraSteps().map((part) => ` This family: each score ${part}.`).join(""),
     columns: extraSteps().length ? ["raw", "timesScaling", "scaled"] : ["raw", "scaled"],
   },
   { symbol: "mask", title: "Mask", text: data.causal ? "Tokens that come later must not be seen: their scores become −∞." : maskText(), columns: ["scaled", "masked"] },

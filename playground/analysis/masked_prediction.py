@@ -1,4 +1,7 @@
-"""What a decoder predicts when tokens are hidden in all layers, or when every token sees what comes after it."""
+"""What a decoder predicts when tokens are hidden in all layers, or when every token sees what comes after it.
+
+The decoder of an encoder-decoder too, from whose source tokens can be hidden besides.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,8 +10,9 @@ import numpy as np
 import torch
 
 from playground.attention.interface import AttentionCall, additive, capture_calls, causal_mask, is_installed
+from playground.attention.places import kind_of
 from playground.models.loading import LoadedModel
-from playground.records import Candidate, MaskedPrediction, PlaygroundError, Token
+from playground.records import AttentionKind, Candidate, MaskedPrediction, PlaygroundError, Token
 
 # Nats by which a pass with the ordinary mask, given as a matrix, may differ from one without: other kernels round
 # otherwise
@@ -32,67 +36,146 @@ def predict_masked(
     *,
     mask_off: bool = False,
     n_candidates: int = 10,
+    source: tuple[Token, ...] = (),
 ) -> MaskedPrediction:
     """Run a decoder with another mask in all layers, and without, and return what both predict.
 
     A hidden token is seen by no token but itself. `mask_off` lets every token see every other one, so that each
     token's loss shows how the model does when the answer is before its eyes. The mask is given to the model as
-    numbers to add  # (1, 1, query, key). Raises PlaygroundError where the model does not take such a mask in every
-    layer, which is looked up in what its layers were called with, or where it changes what an ordinary mask gives.
+    numbers to add  # (1, 1, query, key). Of an encoder-decoder with its `source` it is the mask of the decoder's
+    look at its own text. Raises PlaygroundError where the model does not take such a mask in every layer, which is
+    looked up in what its layers were called with, or where it changes what an ordinary mask gives.
     """
-    spec = loaded.spec
-    if spec.kind != "decoder":
-        raise PlaygroundError(f"{spec.name} is not a decoder: it predicts no next token from those before it.")
-    ids = tuple(token.id for token in tokens)
-    if not is_installed(loaded.model):
-        raise _unsupported(loaded)
-    plain = _run(loaded, ids, None)
-    shown = [_visible(loaded, call, len(ids)) for call in plain.calls]
-    _check_same(loaded, plain, _run(loaded, ids, _mask_input(loaded, plain.calls, shown)))
+    _check_decodes(loaded)
+    kind: AttentionKind = "decoder" if source else "self"
+    name = "decoder_attention_mask" if source else "attention_mask"
+    inputs = _inputs(loaded, tokens, source)
+    plain = _run(loaded, tokens, inputs)
+    shown = [_visible(loaded, call, len(tokens), len(tokens)) for call in _of_kind(loaded, plain, kind)]
+    again = _run(loaded, tokens, inputs | {name: _mask_input(loaded, _of_kind(loaded, plain, kind), shown)})
+    _check_same(loaded, plain, again)
     wanted = [_changed(visible, hidden, mask_off=mask_off) for visible in shown]
-    changed = _run(loaded, ids, _mask_input(loaded, plain.calls, wanted))
-    for call, visible in zip(changed.calls, wanted, strict=True):
-        if not torch.equal(_visible(loaded, call, len(ids)), visible):
+    changed = _run(loaded, tokens, inputs | {name: _mask_input(loaded, _of_kind(loaded, plain, kind), wanted)})
+    for call, visible in zip(_of_kind(loaded, changed, kind), wanted, strict=True):
+        if not torch.equal(_visible(loaded, call, *visible.shape), visible):
             raise _unsupported(loaded)
     return MaskedPrediction(
         tokens=tokens,
         hidden=hidden,
         mask_off=mask_off,
-        original_candidates=_best(loaded, plain, n_candidates),
-        candidates=_best(loaded, changed, n_candidates),
-        original_loss_nats=_loss_of_each(plain),
-        loss_nats=_loss_of_each(changed),
+        kind=kind,
+        hidden_tokens=tuple(tokens[place] for place in hidden),
+        **_outcomes(loaded, plain, changed, n_candidates),
     )
 
 
-def _run(loaded: LoadedModel, ids: tuple[int, ...], mask: Any) -> _Pass:
-    input_ids = torch.tensor([ids], device=loaded.model.device)  # (1, token)
-    mask = torch.ones_like(input_ids) if mask is None else mask
+def predict_without_source(
+    loaded: LoadedModel,
+    source: tuple[Token, ...],
+    target: tuple[Token, ...],
+    hidden: tuple[int, ...] = (),
+    kind: AttentionKind = "encoder",
+    n_candidates: int = 10,
+) -> MaskedPrediction:
+    """Run an encoder-decoder with tokens of its source hidden, and without, and return what both predict.
+
+    kind "encoder": from its encoder and its decoder, as padding is; "cross": from its decoder only, so that the
+    other tokens still know of them. The target begins with the start token. Raises PlaygroundError as predict_masked.
+    """
+    _check_decodes(loaded)
+    inputs = _inputs(loaded, target, source)
+    plain = _run(loaded, target, inputs)
+    mask = torch.ones_like(inputs["attention_mask"])  # (1, key)
+    mask[:, list(hidden)] = 0
+    inputs = inputs | {"attention_mask": mask}
+    if kind == "cross":
+        with torch.inference_mode():
+            read = loaded.model.get_encoder()(input_ids=inputs["input_ids"], attention_mask=torch.ones_like(mask))
+        inputs = {name: given for name, given in inputs.items() if name != "input_ids"} | {"encoder_outputs": read}
+    changed = _run(loaded, target, inputs)
+    kinds: list[AttentionKind] = ["encoder", "cross"] if kind == "encoder" else ["cross"]
+    for of_kind in kinds:
+        calls = zip(_of_kind(loaded, plain, of_kind), _of_kind(loaded, changed, of_kind), strict=True)
+        for before, after in calls:
+            size = len(target) if of_kind == "cross" else len(source), len(source)
+            seen, sees = (_visible(loaded, call, *size) for call in (before, after))
+            if not torch.equal(sees, seen & mask[0].bool()):
+                raise _unsupported(loaded)
+    return MaskedPrediction(
+        tokens=target,
+        hidden=hidden,
+        mask_off=False,
+        kind=kind,
+        hidden_tokens=tuple(source[place] for place in hidden),
+        **_outcomes(loaded, plain, changed, n_candidates),
+    )
+
+
+def _check_decodes(loaded: LoadedModel) -> None:
+    if loaded.spec.kind == "encoder":
+        raise PlaygroundError(f"{loaded.spec.name} is not a decoder: it predicts no next token from those before it.")
+    if not is_installed(loaded.model):
+        raise _unsupported(loaded)
+
+
+def _inputs(loaded: LoadedModel, tokens: tuple[Token, ...], source: tuple[Token, ...]) -> dict[str, Any]:
+    read, written = (
+        torch.tensor([[token.id for token in side]], device=loaded.model.device) for side in (source or tokens, tokens)
+    )
+    inputs: dict[str, Any] = {"input_ids": read, "attention_mask": torch.ones_like(read), "use_cache": False}
+    return inputs | {"decoder_input_ids": written} if source else inputs
+
+
+def _of_kind(loaded: LoadedModel, run: _Pass, kind: AttentionKind) -> list[AttentionCall]:
+    """Return the calls of one kind, all those of a decoder. Raises PlaygroundError where there are none."""
+    if kind == "self":
+        return run.calls
+    names = {module: name for name, module in loaded.model.named_modules()}
+    found = [call for call in run.calls if kind_of(call.module, names[call.module]) == kind]
+    if not found:
+        raise _unsupported(loaded)
+    return found
+
+
+def _outcomes(loaded: LoadedModel, plain: _Pass, changed: _Pass, n_candidates: int) -> dict[str, Any]:
+    """Return the fields of a MaskedPrediction that say what came of both."""
+    return {
+        "original_candidates": _best(loaded, plain, n_candidates),
+        "candidates": _best(loaded, changed, n_candidates),
+        "original_loss_nats": _loss_of_each(plain),
+        "loss_nats": _loss_of_each(changed),
+    }
+
+
+def _run(loaded: LoadedModel, tokens: tuple[Token, ...], inputs: dict[str, Any]) -> _Pass:
+    following = torch.tensor([token.id for token in tokens[1:]], device=loaded.model.device)  # (token - 1,)
     with torch.inference_mode(), capture_calls() as recorder:
         try:
-            logits = loaded.model(input_ids=input_ids, attention_mask=mask, use_cache=False).logits[0]
+            logits = loaded.model(**inputs).logits[0]  # (token, vocabulary)
         except (RuntimeError, ValueError, TypeError, IndexError, AttributeError) as error:
             raise _unsupported(loaded) from error
         losses = [
             torch.nn.functional.cross_entropy(
-                logits[start : start + _SCORED_ROWS][: len(ids) - 1 - start].float(),
-                input_ids[0, start + 1 : start + 1 + _SCORED_ROWS],
+                logits[start : start + _SCORED_ROWS][: len(following) - start].float(),
+                following[start : start + _SCORED_ROWS],
                 reduction="none",
             )
-            for start in range(0, len(ids) - 1, _SCORED_ROWS)
+            for start in range(0, len(following), _SCORED_ROWS)
         ]
         last = logits[-1].float().log_softmax(dim=-1).cpu()
     return _Pass(torch.cat(losses).cpu() if losses else torch.empty(0), last, recorder.calls)
 
 
-def _visible(loaded: LoadedModel, call: AttentionCall, n_tokens: int) -> torch.Tensor:
+def _visible(loaded: LoadedModel, call: AttentionCall, n_queries: int, n_keys: int) -> torch.Tensor:
     """Return where a layer lets a query look, by the mask that its attention was called with  # bool (query, key)."""
-    if call.mask is None:
-        shape = (n_tokens, n_tokens)
-        return causal_mask(*shape, call.query.device) if call.is_causal else call.query.new_ones(shape).bool()
-    if call.mask.shape[1] != 1 or call.mask.shape[2] != n_tokens:
+    if call.query.shape[2] != n_queries or call.key.shape[2] != n_keys:
         raise _unsupported(loaded)
-    mask = call.mask[0, 0, :, :n_tokens]
+    if call.mask is None:
+        shape = (n_queries, n_keys)
+        return causal_mask(*shape, call.query.device) if call.is_causal else call.query.new_ones(shape).bool()
+    if call.mask.shape[1] != 1 or call.mask.shape[2] not in (1, n_queries):
+        raise _unsupported(loaded)
+    mask = call.mask[0, 0, :, :n_keys].expand(n_queries, -1)
     if mask.dtype == torch.bool:
         return mask
     visible = mask > torch.finfo(mask.dtype).min / 2

@@ -1,5 +1,7 @@
 """The same words in another order: what a head does because of where tokens stand shows, and what it does not."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from playground.attention.attention import Attention
@@ -12,8 +14,13 @@ def shuffled_order(n_tokens: int, seed: int = 7) -> tuple[int, ...]:
     return (0, *(int(place) for place in rest)) if n_tokens else ()
 
 
-def in_order(text: TextIds, order: tuple[int, ...]) -> TextIds:
-    """Return a text with its tokens in another order, each with its type; the target stays as it is."""
+def in_order(text: TextIds, order: tuple[int, ...], *, of_target: bool = False) -> TextIds:
+    """Return a text with its tokens in another order, each with its type, and the other text as it is.
+
+    of_target: the order is of what the decoder of an encoder-decoder reads, the start token being the first.
+    """
+    if of_target:
+        return replace(text, target_ids=tuple(text.target_ids[place - 1] for place in order[1:]))
     type_ids = tuple(text.type_ids[place] for place in order) if text.type_ids else ()
     return TextIds(tuple(text.ids[place] for place in order), text.target_ids, type_ids)
 
@@ -25,9 +32,9 @@ def compare_shuffled(
     shape = attention.shape(kind)
     changes = np.full((len(shape.layers), shape.n_heads), np.nan, dtype=np.float32)
     for layer in range(len(shape.layers)):  # one layer's weights in memory at a time
-        before, after = attention.weights(layer, kind=kind), align(other.weights(layer, kind=kind), order)
+        before, after = attention.weights(layer, kind=kind), align(other.weights(layer, kind=kind), order, kind)
         changes[layer, : len(before)] = np.abs(before - after).sum(axis=-1).mean(axis=-1) / 2
-    return ShuffleComparison(kind, order, changes, attention.query_tokens(kind), other.query_tokens(kind))
+    return ShuffleComparison(kind, order, changes, attention.key_tokens(kind), other.key_tokens(kind))
 
 
 def map_shuffled(
@@ -35,11 +42,14 @@ def map_shuffled(
 ) -> ShuffledMap:
     """Return one head's weights in the text, and in the shuffled text with each token back in its place."""
     found = attention.head_map(layer, head, kind)
-    after = align(other.head_map(layer, head, kind).weights, order)
-    return ShuffledMap(kind, layer, head, order, found.weights, after, found.query_tokens)
+    after = align(other.head_map(layer, head, kind).weights, order, kind)
+    return ShuffledMap(kind, layer, head, order, found.weights, after, found.query_tokens, found.key_tokens)
 
 
-def align(weights: np.ndarray, order: tuple[int, ...]) -> np.ndarray:
-    """Return weights of a shuffled text with each token back in its place  # float32 (..., query, key)."""
+def align(weights: np.ndarray, order: tuple[int, ...], kind: AttentionKind = "self") -> np.ndarray:
+    """Return weights of a shuffled text with each token back in its place  # float32 (..., query, key).
+
+    The queries of cross-attention are of the other text, which was not shuffled.
+    """
     place = np.argsort(order)  # where each token of the text stands in the shuffled one
-    return weights[..., place[:, None], place]
+    return weights[..., place] if kind == "cross" else weights[..., place[:, None], place]

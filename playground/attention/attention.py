@@ -14,7 +14,7 @@ from playground.attention.capture import Capture
 from playground.attention.counterfactual import counterfactual_weights
 from playground.attention.flow import layer_shares, max_flow, roll_out
 from playground.attention.interface import AttentionCall
-from playground.attention.layers import CapturedLayers, Layers
+from playground.attention.layers import Layers
 from playground.attention.map_view import view_weights
 from playground.attention.norms import transformed_values
 from playground.attention.patterns import score_patterns
@@ -196,7 +196,7 @@ class Attention:
         Raises PlaygroundError, too, where the architecture gives finished weights only, or its output projection
         is not found.
         """
-        found, (_, call) = self.head_map(layer, head, kind), self._captured(layer, kind)
+        found, (_, call) = self.head_map(layer, head, kind), self._call(layer, kind)
         if self._model is None:
             raise PlaygroundError("The model of this attention is not at hand, so only its weights can be shown.")
         values = transformed_values(self._model, call, _one("head", head, call.query.shape[1]))[0]  # (key, d_model)
@@ -269,7 +269,7 @@ class Attention:
 
         Raises PlaygroundError, too, for the few architectures that give weights only.
         """
-        layers, call = self._captured(layer, kind)
+        layers, call = self._call(layer, kind)
         query_tokens = self.query_tokens(kind)
         heads, queries = _one("head", head, layers.n_heads), _one("query", query, len(query_tokens))
         with torch.inference_mode():
@@ -303,14 +303,14 @@ class Attention:
             model_output=own_output(call, head, query) if layers.keys == ALL else None,
         )
 
-    def _captured(self, layer: int, kind: AttentionKind) -> tuple[CapturedLayers, AttentionCall]:
+    def _call(self, layer: int, kind: AttentionKind) -> tuple[Layers, AttentionCall]:
         layers = self._layers(kind)
-        if not isinstance(layers, CapturedLayers):
-            raise PlaygroundError("This architecture gives attention weights only, not its queries and keys.")
-        call = layers.calls[check_place("layer", layer, layers.n_layers)]
-        if not layers.is_plain(layer):
-            raise PlaygroundError("This architecture comes to its weights by a way of its own: there are weights only.")
-        return layers, call
+        try:
+            return layers, layers.call(check_place("layer", layer, layers.n_layers))
+        except LookupError as error:
+            raise PlaygroundError(
+                f"This architecture comes to its weights by a way of its own ({error}): there are weights only."
+            ) from error
 
     def _layers(self, kind: AttentionKind) -> Layers:
         if kind not in self._capture.layers:

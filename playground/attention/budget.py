@@ -36,13 +36,13 @@ def estimator(loaded: LoadedModel, n_kinds: int = 1, n_kept: int | None = None) 
     spec = loaded.spec
     item = DTYPES[spec.dtype].itemsize if spec.dtype in DTYPES else 4
     n_layers = spec.n_layers * n_kinds
-    if not is_installed(loaded.model):  # finished weights
-        return lambda n: n_layers * spec.n_query_heads * n * n * item
     config = loaded.model.config.get_text_config()
     d_head = first_number(config, "head_dim") or spec.d_model // max(spec.n_query_heads, 1)
-    n_layers = n_layers if n_kept is None else n_kept
     n_vectors = 2 * spec.n_query_heads + 2 * spec.n_kv_heads  # query, key, value and output of a token
-    return lambda n: n_layers * n_vectors * d_head * n * item + n * n * item  # and one mask for all layers
+    # Of those that ignore the interface all layers' finished weights as well
+    n_weights, n_layers = (0, n_kept or n_layers) if is_installed(loaded.model) else (spec.n_query_heads, n_layers)
+    # And one mask for all layers
+    return lambda n: n_layers * (n_vectors * d_head * n + n_weights * n * n) * item + n * n * item
 
 
 def _largest(needed: Callable[[int], int], max_bytes: int, too_many: int) -> int:

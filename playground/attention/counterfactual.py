@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import torch
 
-from playground.attention.layers import CapturedLayers, Layers
+from playground.attention.interface import AttentionCall
+from playground.attention.layers import Layers
 from playground.attention.weights import ALL, compute_scores, weights_of
 from playground.records import PlaygroundError
 
@@ -19,8 +20,8 @@ def counterfactual_weights(
     Raises PlaygroundError for `mask_off` where the architecture gives finished weights only.
     """
     heads = slice(head, head + 1)
-    if isinstance(layers, CapturedLayers) and layers.is_plain(layer) and layers.keys == ALL:
-        call = layers.calls[layer]
+    call = _call(layers, layer)
+    if call is not None and layers.keys == ALL:
         with torch.inference_mode():
             scores = compute_scores(call, heads)
             masked = scores.scaled.clone() if mask_off else scores.masked.clone()  # (1, query, key)
@@ -38,3 +39,10 @@ def counterfactual_weights(
     # The softmax over fewer keys is the same weights, scaled up to the same sum
     left = weights.sum(dim=-1, keepdim=True)
     return torch.where(left > 0, weights * (total / left), 0.0)
+
+
+def _call(layers: Layers, layer: int) -> AttentionCall | None:
+    try:
+        return layers.call(layer)
+    except LookupError:
+        return None

@@ -1,4 +1,4 @@
-"""Weights of architectures that ignore the attention interface: from an eager pass, as they come out of the model."""
+"""Attention of architectures that ignore the attention interface: from an eager pass, as it comes out of the model."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -6,16 +6,14 @@ from contextlib import contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import torch
 from torch import nn
-from torch.overrides import TorchFunctionMode
 
 from playground.attention.interface import configs_of
 from playground.attention.layers import Layers, OutputLayers
 from playground.attention.local import unfolded
+from playground.attention.trace import Tracer
 from playground.records import AttentionKind
 
-_SOFTMAXES = (torch.softmax, torch.Tensor.softmax, nn.functional.softmax)
 _OUTPUTS: dict[AttentionKind, str] = {
     "self": "attentions",
     "encoder": "encoder_attentions",
@@ -34,7 +32,7 @@ def run_eagerly(
 
     sizes: how many queries and keys a kind has
     """
-    with _eager(model), _SoftmaxRecorder() as recorder:
+    with _eager(model), Tracer(list(sizes.values())) as tracer:
         output = run(**inputs, output_attentions=True)
     layers: dict[AttentionKind, Layers] = {}
     for kind, size in sizes.items():
@@ -43,29 +41,14 @@ def run_eagerly(
         found = {index: unfolded(model.config, kind, index, layer, size) for index, layer in enumerate(given)}
         kept = {index: layer for index, layer in found.items() if layer is not None}
         if kept:
-            layers[kind] = OutputLayers(list(kept.values()), list(kept))
+            traces = [tracer.trace_of(given[index]) for index in kept]
+            layers[kind] = OutputLayers(list(kept.values()), list(kept), traces)
     if not layers and list(sizes) == ["self"]:
-        weights = [layer for layer in recorder.outputs if layer.shape[-2:] == sizes["self"]]
+        # BigBird, where it drops its blocks for a short text and with them the hooks that would give its weights
+        weights = [layer for layer in tracer.softmaxes if layer.shape[-2:] == sizes["self"]]
         if weights:
-            layers["self"] = OutputLayers(weights, range(len(weights)))
+            layers["self"] = OutputLayers(weights, range(len(weights)), [tracer.trace_of(layer) for layer in weights])
     return output, layers
-
-
-class _SoftmaxRecorder(TorchFunctionMode):
-    """Keeps what comes out of each softmax over four axes: the weights of models that compute but do not give them.
-
-    BigBird is one, where it drops its blocks for a short text and with them the hooks that would give its weights.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.outputs: list[torch.Tensor] = []  # each (1, head, query, key)
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        if func in _SOFTMAXES and result.dim() == 4:
-            self.outputs.append(result)
-        return result
 
 
 @contextmanager

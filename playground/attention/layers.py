@@ -7,11 +7,20 @@ from typing import Protocol
 import torch
 
 from playground.attention.interface import AttentionCall, eager_weights
-from playground.attention.weights import ALL, block_maxima, compute_weights, is_plain
+from playground.attention.trace import Trace
+from playground.attention.traced_calls import call_of
+from playground.attention.weights import ALL, COARSE, agree, block_maxima, compute_weights, is_plain, passes_on
+
+TRACED_TOLERANCE = 1e-5  # how far weights of which the way was followed may be from the model's own, in float32
 
 
 class Layers(Protocol):
-    """Gives weights by layer, heads and queries; layers are counted from 0 over those that have attention."""
+    """Gives weights by layer, heads and queries; layers are counted from 0 over those that have attention.
+
+    `keys`: the part of the keys that this kind is about, where one softmax runs over two kinds (T5Gemma 2).
+    """
+
+    keys: slice
 
     @property
     def indices(self) -> tuple[int, ...]:
@@ -41,12 +50,18 @@ class Layers(Protocol):
         """Return the largest weight of each block of queries by keys, on the CPU  # float32 (head, row, column)."""
         ...
 
+    def call(self, layer: int) -> AttentionCall:
+        """Return what the weights of a layer are made of, by the formula of compute_weights.
+
+        Raises LookupError, with the reason, where that is not known, or the formula makes other weights of it.
+        """
+        ...
+
 
 class CapturedLayers:
     """Layers whose queries and keys were kept; weights are computed when they are asked for.
 
     `indices`: the place of each in the whole stack; without it they are the whole stack.
-    `keys`: the part of the keys that this kind is about, where one softmax runs over two kinds (T5Gemma 2).
     """
 
     def __init__(self, calls: Sequence[AttentionCall], indices: Sequence[int] | None = None, keys: slice = ALL) -> None:
@@ -91,17 +106,31 @@ class CapturedLayers:
         with torch.inference_mode():
             return block_maxima(self.calls[layer], block).cpu()
 
+    def call(self, layer: int) -> AttentionCall:
+        if not self.is_plain(layer):
+            raise LookupError("its formula is another one")
+        return self.calls[layer]
+
     def _is_plain(self, layer: int) -> bool:
         with torch.inference_mode():
             return is_plain(self.calls[layer])
 
 
 class OutputLayers:
-    """Layers of an architecture that only gives finished weights."""
+    """Layers of an architecture that gives finished weights, and how each came about where that could be followed."""
 
-    def __init__(self, outputs: Sequence[torch.Tensor], indices: Sequence[int] | None = None) -> None:
+    keys = ALL
+
+    def __init__(
+        self,
+        outputs: Sequence[torch.Tensor],
+        indices: Sequence[int] | None = None,
+        traces: Sequence[Trace | None] | None = None,
+    ) -> None:
         self.outputs = outputs  # each (1, head, query, key)
         self.indices = tuple(range(len(outputs)) if indices is None else indices)
+        self.traces = [None] * len(outputs) if traces is None else traces
+        self.call = cache(self._call)
 
     @property
     def n_layers(self) -> int:
@@ -113,7 +142,10 @@ class OutputLayers:
 
     @property
     def n_bytes(self) -> int:
-        return sum(output.nbytes for output in self.outputs)
+        kept = [*self.outputs, *(tensor for trace in self.traces if trace for tensor in trace.tensors())]
+        # A mask may be shared by the layers, or a part of one that is the model's own
+        parts = {(tensor.data_ptr(), tensor.shape): tensor for tensor in kept}
+        return sum(min(tensor.nbytes, tensor.untyped_storage().nbytes()) for tensor in parts.values())
 
     def are_numbers(self) -> bool:
         return not any(bool(output.sum(dtype=torch.float32).isnan()) for output in self.outputs)
@@ -123,6 +155,19 @@ class OutputLayers:
 
     def maxima(self, layer: int, block: tuple[int, int]) -> torch.Tensor:
         return pooled(self.weights(layer), block)
+
+    def _call(self, layer: int) -> AttentionCall:
+        trace = self.traces[layer]
+        if trace is None:
+            raise LookupError("its queries and keys could not be followed")
+        with torch.inference_mode():
+            call = call_of(trace)
+            tolerance = TRACED_TOLERANCE if self.outputs[layer].dtype == torch.float32 else COARSE
+            if not agree(compute_weights(call), self.outputs[layer][0].float(), tolerance):
+                raise LookupError("what was followed makes other weights")
+            if not passes_on(call, self.outputs[layer][0].float(), tolerance):
+                raise LookupError("what was followed passes on something else")
+        return call
 
 
 def pooled(weights: torch.Tensor, block: tuple[int, int]) -> torch.Tensor:
@@ -135,4 +180,7 @@ def part_of(layers: Layers, chosen: Sequence[int]) -> Layers:
     if not isinstance(layers, OutputLayers):
         return layers
     places = [place for place in range(layers.n_layers) if place in chosen]
-    return OutputLayers([layers.outputs[place] for place in places], [layers.indices[place] for place in places])
+    outputs, indices, traces = layers.outputs, layers.indices, layers.traces
+    return OutputLayers(
+        [outputs[place] for place in places], [indices[place] for place in places], [traces[place] for place in places]
+    )

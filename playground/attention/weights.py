@@ -8,6 +8,7 @@ import torch
 from playground.attention.interface import AttentionCall, additive, causal_mask, eager_weights
 
 ALL = slice(None)
+COARSE = 2e-2  # how far weights may lie apart of which one has been rounded to bfloat16 or float16
 STRIPE = 128  # queries whose weights are computed at a time, where their maxima are wanted
 
 
@@ -99,8 +100,22 @@ def is_plain(call: AttentionCall) -> bool:
     except LookupError:
         return True
     ours = compute_weights(call, ALL, last)
-    tolerance = 1e-4 if call.query.dtype == torch.float32 else 2e-2  # theirs are rounded to the model's dtype
+    return agree(ours, theirs, 1e-4 if call.query.dtype == torch.float32 else COARSE)
+
+
+def agree(ours: torch.Tensor, theirs: torch.Tensor, tolerance: float) -> bool:
+    """Return whether two tables of weights are the same."""
     return theirs.shape == ours.shape and torch.allclose(theirs, ours, rtol=0.0, atol=tolerance, equal_nan=True)
+
+
+def passes_on(call: AttentionCall, weights: torch.Tensor, tolerance: float) -> bool:
+    """Return whether weights  # float32 (head, query, key) times the values are what the heads passed on."""
+    if call.output is None:
+        return False
+    ours = weights @ per_query_head(call.value, call.query.shape[1]).float()  # (head, query, d_value)
+    theirs = call.output[0].transpose(0, 1).float()
+    size = float(theirs.abs().max()) if theirs.numel() else 0.0
+    return theirs.shape == ours.shape and torch.allclose(theirs, ours, rtol=0.0, atol=tolerance * max(1.0, size))
 
 
 def per_query_head(states: torch.Tensor, n_query_heads: int) -> torch.Tensor:

@@ -265,10 +265,16 @@ class LocalBackend:
         return self._attention(model, text).counterfactual(layer, head, hidden, mask_off=mask_off, kind=kind)
 
     def masked_prediction(
-        self, model: str, text: TextIds, hidden: Sequence[int] = (), *, mask_off: bool = False
+        self,
+        model: str,
+        text: TextIds,
+        hidden: Sequence[int] = (),
+        *,
+        mask_off: bool = False,
+        kind: AttentionKind | None = None,
     ) -> MaskedPrediction:
-        """Return what a decoder predicts with tokens hidden, or the mask off, in all layers; and what it predicts."""
-        return self._pool.get(model).masked_prediction(text.ids, hidden, mask_off=mask_off)
+        """Return what a model predicts with tokens hidden, or the mask off, in all layers; and what it predicts."""
+        return self._pool.get(model).masked_prediction(text, hidden, mask_off=mask_off, kind=kind)
 
     def token_loss(self, model: str, text: TextIds) -> TokenLoss:
         """Return the loss of each token given those before it; of an encoder-decoder, of its target's tokens."""
@@ -349,15 +355,19 @@ class LocalBackend:
         """Return what tells the model the order of tokens; `side` is of an encoder-decoder."""
         return self._pool.get(model).positions(n_positions, side)
 
-    def shuffle_comparison(self, model: str, text: TextIds, seed: int = 7) -> ShuffleComparison:
-        """Return how far all heads' weights change in shuffled words; of an encoder-decoder, its encoder's."""
-        attention, other, order = self._shuffled(model, text, seed)
-        return compare_shuffled(attention, other, order, attention.kinds[0])
+    def shuffle_comparison(
+        self, model: str, text: TextIds, seed: int = 7, kind: AttentionKind | None = None
+    ) -> ShuffleComparison:
+        """Return how far all heads' weights change in shuffled words: those that this kind looks at."""
+        attention, other, order, kind = self._shuffled(model, text, seed, kind)
+        return compare_shuffled(attention, other, order, kind)
 
-    def shuffled_map(self, model: str, text: TextIds, layer: int, head: int, seed: int = 7) -> ShuffledMap:
+    def shuffled_map(
+        self, model: str, text: TextIds, layer: int, head: int, seed: int = 7, kind: AttentionKind | None = None
+    ) -> ShuffledMap:
         """Return one head's weights in the text and, token for token, in the shuffled one."""
-        attention, other, order = self._shuffled(model, text, seed)
-        return map_shuffled(attention, other, order, layer, head, attention.kinds[0])
+        attention, other, order, kind = self._shuffled(model, text, seed, kind)
+        return map_shuffled(attention, other, order, layer, head, kind)
 
     def greedy_beside(self, beam: GenerationRecord, cancel: threading.Event) -> GreedyComparison:
         """Decode greedily what a beam search was made from, with its settings, and compare the two."""
@@ -400,10 +410,15 @@ class LocalBackend:
         """Return which continuations came in runs that differ in their seed alone, the most frequent first."""
         return count_continuations(records)
 
-    def _shuffled(self, model: str, text: TextIds, seed: int) -> tuple[Attention, Attention, tuple[int, ...]]:
-        """Return the attention of a text, of the same text shuffled, and the order of its tokens there."""
-        order = shuffled_order(len(text.ids), seed)
-        return self._attention(model, text), self._attention(model, in_order(text, order)), order
+    def _shuffled(
+        self, model: str, text: TextIds, seed: int, kind: AttentionKind | None
+    ) -> tuple[Attention, Attention, tuple[int, ...], AttentionKind]:
+        """Return the attention of a text, of the same text shuffled, the order of its tokens there, and the kind."""
+        attention = self._attention(model, text)
+        kind = kind or attention.kinds[0]
+        order = shuffled_order(len(attention.key_tokens(kind)), seed)
+        other = in_order(text, order, of_target=kind == "decoder")
+        return attention, self._attention(model, other), order, kind
 
     def _forget(self, model: str) -> None:
         """Drop what was computed with a model that has left the pool."""

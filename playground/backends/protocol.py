@@ -205,9 +205,19 @@ class Backend(Protocol):
         ...
 
     def masked_prediction(
-        self, model: str, text: TextIds, hidden: Sequence[int] = (), *, mask_off: bool = False
+        self,
+        model: str,
+        text: TextIds,
+        hidden: Sequence[int] = (),
+        *,
+        mask_off: bool = False,
+        kind: AttentionKind | None = None,
     ) -> MaskedPrediction:
-        """Return what a decoder predicts with tokens hidden, or the mask off, in all layers; and what it predicts."""
+        """Return what a model predicts with tokens hidden, or the mask off, in all layers; and what it predicts.
+
+        kind: where an encoder-decoder's are hidden, "decoder" unless told otherwise: among what was written; "encoder":
+        among the source's; "cross": among the source's, from the decoder only.
+        """
         ...
 
     def token_loss(self, model: str, text: TextIds) -> TokenLoss:
@@ -285,11 +295,19 @@ class Backend(Protocol):
         """Return what tells the model the order of tokens; `side` is of an encoder-decoder."""
         ...
 
-    def shuffle_comparison(self, model: str, text: TextIds, seed: int = 7) -> ShuffleComparison:
-        """Return how far all heads' weights change in shuffled words; of an encoder-decoder, its encoder's."""
+    def shuffle_comparison(
+        self, model: str, text: TextIds, seed: int = 7, kind: AttentionKind | None = None
+    ) -> ShuffleComparison:
+        """Return how far all heads' weights change in shuffled words: those that this kind looks at.
+
+        Of an encoder-decoder those of the source, for "encoder" (without a kind) and "cross"; for "decoder" those of
+        what was written.
+        """
         ...
 
-    def shuffled_map(self, model: str, text: TextIds, layer: int, head: int, seed: int = 7) -> ShuffledMap:
+    def shuffled_map(
+        self, model: str, text: TextIds, layer: int, head: int, seed: int = 7, kind: AttentionKind | None = None
+    ) -> ShuffledMap:
         """Return one head's weights in the text and, token for token, in the shuffled one."""
         ...
 

@@ -9,7 +9,7 @@ import torch
 from transformers import StoppingCriteria
 
 from playground.decoding.plan import Plan
-from playground.decoding.processors import check_logits
+from playground.decoding.processors import NothingLeftError, check_logits
 from playground.decoding.recorder import Choice, Distribution, build_step, observe
 from playground.decoding.stopping import StopTexts
 from playground.models.codec import IncrementalDecoder
@@ -73,6 +73,9 @@ class BeamRecorder(StoppingCriteria):
 
     def after_filters(self, input_ids: torch.Tensor, scores: torch.Tensor) -> None:
         self._filtered = scores
+        lives = self._row_scores > _DEAD_SCORE
+        if not bool((scores[lives].amax(dim=-1) > -torch.inf).any()):
+            raise NothingLeftError
 
     def __call__(self, input_ids: Any, scores: Any, **kwargs: Any) -> Any:
         """Take in the best continuations  # (continuation, length); return which of them are to end."""
@@ -87,6 +90,19 @@ class BeamRecorder(StoppingCriteria):
     def hits_stop_string(self, ids: list[int]) -> bool:
         """Return whether the text of generated ids holds one of the stop strings."""
         return self._stop.ends_ids(ids)
+
+    def break_off(self) -> list[int]:
+        """Let the best hypothesis at this moment be the end of a search that cannot go on; return its ids."""
+        last = max((node.step for node in self._nodes), default=-1)
+        here = [node for node in self._nodes if node.step == last and node.state != "pruned"]
+        if not here:
+            return []
+        best: _Node | None = max(here, key=lambda node: node.score)
+        ids: list[int] = []
+        while best is not None:
+            ids.append(best.choice.id)
+            best = None if best.parent is None else self._nodes[best.parent]
+        return ids[::-1]
 
     def finish(self, best_ids: list[int], decoder: IncrementalDecoder) -> tuple[list[Step], BeamTree]:
         """Return the steps of the best sequence, and the tree in which its nodes are marked.

@@ -5,6 +5,7 @@ from typing import Any
 
 from transformers import GenerationConfig
 
+from playground.decoding.memory import check_memory
 from playground.decoding.rules import TokenRules
 from playground.models.codec import check_text
 from playground.models.loading import LoadedModel
@@ -74,6 +75,7 @@ def plan_decoding(
         raise PlaygroundError(
             f"The forced words take {n_forced} tokens, and only {max_new_tokens} are to be written: allow more tokens."
         )
+    check_memory(loaded, settings, len(tokens), n_given + max_new_tokens)
     return Plan(
         prompt=prompt,
         prompt_tokens=tokens,

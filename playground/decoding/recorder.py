@@ -109,10 +109,13 @@ def describe_stages(
 
 
 def _softmax(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return probabilities and log-probabilities of each row, float32 [row, vocabulary]."""
-    shifted = logits - logits.max(axis=-1, keepdims=True)
+    """Return probabilities and log-probabilities of each row, float32 [row, vocabulary]; 0 where none is possible."""
+    highest = logits.max(axis=-1, keepdims=True)
+    highest[highest == -np.inf] = 0.0  # of several beams, the filters may have left nothing to one
+    shifted = logits - highest
     exponentials = np.exp(shifted)
     totals = exponentials.sum(axis=-1, keepdims=True)
+    totals[totals == 0.0] = 1.0
     return exponentials / totals, shifted - np.log(totals)
 
 

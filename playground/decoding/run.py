@@ -16,7 +16,7 @@ from transformers import (
 
 from playground.decoding.beam import BeamRecorder, chain_tree
 from playground.decoding.loop import continue_text, fits_loop
-from playground.decoding.outcome import finish_reason_of, score_in
+from playground.decoding.outcome import finish_reason_of, reason_to_break_off, score_in
 from playground.decoding.plan import generate_draws, plan_decoding
 from playground.decoding.processors import Draw, Filter, NothingLeftError, SeededDraws, Tap, build_filters
 from playground.decoding.step_recorder import StepRecorder, tapped
@@ -27,6 +27,7 @@ from playground.models.loading import LoadedModel
 from playground.models.reading import start_tokens
 from playground.records import (
     BeamTree,
+    FinishReason,
     GeneratedSequence,
     GenerationEvent,
     GenerationRecord,
@@ -70,7 +71,7 @@ class DecodingRun:
         self._over = threading.Event()  # beside the condition, which is notified at every token
         self._error: BaseException | None = None
         self._recorder: StepRecorder | None = None
-        self._nothing_left = False
+        self._broken_off: FinishReason | None = None  # why it could not go on
         self._thread = threading.Thread(target=self._run, name="decoding", daemon=True)
 
     def start(self) -> None:
@@ -166,7 +167,7 @@ class DecodingRun:
             prompt_tokens=plan.prompt_tokens,
             steps=tuple(steps),
             finish_reason=finish_reason_of(
-                plan, steps, hit_stop_string, self._nothing_left, is_paused=self._is_paused(len(steps))
+                plan, steps, hit_stop_string, self._broken_off, is_paused=self._is_paused(len(steps))
             ),
             beam_tree=tree,
             duration_s=time.perf_counter() - started,
@@ -211,8 +212,8 @@ class DecodingRun:
                     processors += [draw] if draw else []
                     decode = self._continue if fits_loop(self._loaded.model) else self._generate
                     decode(processors, recorder)
-            except NothingLeftError:
-                self._nothing_left = True
+            except (NothingLeftError, MemoryError, RuntimeError) as error:
+                self._broken_off = reason_to_break_off(error)
         recorder.flush()
         others = tuple(GeneratedSequence(tuple(ids), codec.decode(ids), None) for ids in recorder.others)
         hit_stop_string = recorder.hit_stop_string or stop.ends_ids([*plan.begun_ids])
@@ -230,8 +231,12 @@ class DecodingRun:
                 Tap(recorder.after_filters),
             ]
             drawn = SeededDraws(Draw(plan.settings.seed, self._loaded.model.device))
-            with drawn if plan.settings.draws else nullcontext():
-                found = self._generate(processors, recorder)
+            try:
+                with drawn if plan.settings.draws else nullcontext():
+                    found = self._generate(processors, recorder)
+            except (NothingLeftError, MemoryError, RuntimeError) as error:
+                self._broken_off = reason_to_break_off(error)
+                found = [recorder.break_off()]
         steps, tree = recorder.finish(found[0], decoder)
         for step in steps:
             self._emit(step)

@@ -31,6 +31,14 @@ def model_budget_bytes() -> int:
     return free_memory_bytes(torch.device("cpu")) * 2 // 3
 
 
+def is_memory_error(error: BaseException) -> bool:
+    """Return whether there was not enough memory; torch says so of a CPU in a RuntimeError like any other."""
+    said = str(error).lower()
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and ("out of memory" in said or "allocate memory" in said)
+    )
+
+
 def free_disk_bytes(folder: Path) -> int:
     """Return how much more can be written to the disk of `folder`, which need not be there yet."""
     place = folder

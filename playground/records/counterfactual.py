@@ -35,6 +35,9 @@ class MaskedPrediction:
     `*_candidates` are the likeliest next tokens behind the text, best first, without any filter;
     `*_loss_nats` is -log of the probability of each token given those before it, NaN for the first.
     With the mask off a token's loss is computed by a model that has already seen it.
+    Of an encoder-decoder, `tokens` are what its decoder read, the start token first, and `kind` says where tokens are
+    hidden: "decoder", in its look at them; "encoder", in the source, from encoder and decoder; "cross", in the source,
+    from the decoder only.
     """
 
     tokens: tuple[Token, ...]
@@ -44,3 +47,5 @@ class MaskedPrediction:
     candidates: tuple[Candidate, ...]  # counterfactual
     original_loss_nats: np.ndarray  # float32 [token]
     loss_nats: np.ndarray  # float32 [token], counterfactual
+    kind: AttentionKind = "self"
+    hidden_tokens: tuple[Token, ...] = ()  # those at the places of `hidden`

@@ -11,7 +11,7 @@ from playground.records.errors import PlaygroundError
 from playground.records.settings import GenerationSettings
 from playground.records.tokens import Token
 
-FinishReason = Literal["length", "end-of-text", "stop-string", "stopped", "context", "nothing-left", "paused"]
+FinishReason = Literal["length", "end-of-text", "stop-string", "stopped", "context", "nothing-left", "memory", "paused"]
 
 
 class Candidate(NamedTuple):

@@ -58,7 +58,10 @@ class ShuffleComparison:
 
 @dataclass(frozen=True)
 class ShuffledMap:
-    """One head's weights in the text and, token for token, in the shuffled one; both in the text's own order."""
+    """One head's weights in the text and, token for token, in the shuffled one; both in the text's own order.
+
+    `order` is of the keys; the queries of cross-attention are of the other text, which is not shuffled.
+    """
 
     kind: AttentionKind
     layer: int
@@ -66,4 +69,5 @@ class ShuffledMap:
     order: tuple[int, ...]
     original: np.ndarray  # float32 [query, key]
     shuffled: np.ndarray  # float32 [query, key]
-    tokens: tuple[Token, ...]
+    query_tokens: tuple[Token, ...]
+    key_tokens: tuple[Token, ...]

@@ -8,6 +8,7 @@ from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar
 import gradio as gr
 
 from playground.records import GenerationRecord, PlaygroundError
+from playground.views.labels import plain_label
 
 Tone = Literal["quiet", "busy", "error"]
 
@@ -17,6 +18,7 @@ AT_ONCE: dict[str, Any] = {**PRIVATE, "queue": False}
 # Those that run a model for as long as it writes: so many of all visitors at a time
 RUNS_MODEL: dict[str, Any] = {**PRIVATE, "concurrency_limit": 4, "concurrency_id": "models"}
 
+LOOP_TOKENS = 12  # so many times the same token is a loop, and no row of dots
 STREAM_INTERVAL_S = 0.1  # 10 messages a second: smooth to the eye; one a token would cost most of the speed
 
 
@@ -70,9 +72,26 @@ def describe_run(record: GenerationRecord) -> str:
         "stop-string": "a stop text came",
         "stopped": "you stopped it",
         "context": "the model's context is full",
+        "memory": "there was not enough memory to go on: take fewer beams, fewer texts or a shorter one",
         "nothing-left": "the filters left no token to choose: allow a word again, or larger groups to repeat",
     }
     tokens = "1 token" if count == 1 else f"{count} tokens"
     return (
         f"{tokens} in {record.duration_s:.1f} s ({speed:.0f} a second); ended because {reasons[record.finish_reason]}."
+        f"{_loop_line(record)}"
+    )
+
+
+def _loop_line(record: GenerationRecord) -> str:
+    """Return that a text ended in one token again and again, and what helps; nothing where it did not."""
+    count = 0
+    for step in reversed(record.steps):
+        if step.token.id != record.steps[-1].token.id:
+            break
+        count += 1
+    if count < LOOP_TOKENS:
+        return ""
+    return (
+        f" Its last {count} tokens are one and the same, “{plain_label(record.steps[-1].token)}”: a repetition penalty "
+        "above 1, or no repeated groups, would break that loop."
     )

@@ -16,6 +16,8 @@ from playground.ui.status import STREAM_INTERVAL_S, describe_run, status_line
 from playground.ui.text_panel import TextPanel
 from playground.views.tokens import prompt_lines, step_lines
 
+FAILED = "The model failed while it wrote; the server's log says how. What is there stays. Try again, or another model."
+
 
 @dataclass(frozen=True)
 class Task:
@@ -95,6 +97,9 @@ class Writer:
                     yield {panel.tokens: lines}
         except PlaygroundError as error:
             yield {**idle, panel.status: status_line(str(error), "error")}
+        except Exception:  # what a model of any make can do has no bounds: the page must be free for the next run
+            yield {**idle, panel.status: status_line(FAILED, "error")}
+            raise
         finally:
             self.cancellations.end(visitor, switch)
 

@@ -10,6 +10,10 @@ from playground.views.palette import SeriesName, series_color
 
 SHOWN = 10
 ROW_PIXELS = 26
+_BLIND = {
+    "encoder": "neither the encoder nor the decoder sees",
+    "cross": "the decoder does not see (though the other tokens of the source do)",
+}
 
 
 def draw_masked_prediction(prediction: MaskedPrediction) -> go.Figure:
@@ -54,19 +58,24 @@ def leak_sentence(prediction: MaskedPrediction) -> str:
     if prediction.mask_off:
         changes.append("every token sees those after it")
     if prediction.hidden:
-        names = [f"“{plain_label(prediction.tokens[place])}” ({place})" for place in prediction.hidden[:4]]
+        hidden = list(zip(prediction.hidden, prediction.hidden_tokens, strict=True))
+        names = [f"“{plain_label(token)}” ({place})" for place, token in hidden[:4]]
         more = f" and {len(prediction.hidden) - 4} more" if len(prediction.hidden) > 4 else ""
-        changes.append(f"nobody sees {', '.join(names)}{more}")
+        changes.append(f"{_BLIND.get(prediction.kind, 'nobody sees')} {', '.join(names)}{more}")
     if len(prediction.tokens) == 1:
         return f"In all layers {' and '.join(changes)}."
     before, after = (float(np.nanmean(losses)) for losses in (prediction.original_loss_nats, prediction.loss_nats))
     sentence = (
-        f"In all layers {' and '.join(changes)}: the mean loss of this text's tokens goes from {before:.2f} to "
+        f"In all layers {' and '.join(changes)}: the mean loss of {_whose(prediction)} goes from {before:.2f} to "
         f"{after:.2f} nats a token."
     )
     if prediction.mask_off:
         sentence += " Each token's answer was before its eyes: a low loss now would be a leak, not skill."
     return sentence
+
+
+def _whose(prediction: MaskedPrediction) -> str:
+    return "this text's tokens" if prediction.kind == "self" else "the tokens of what was written"
 
 
 def _token(candidate: Candidate) -> Token:

@@ -50,6 +50,20 @@ LEFT_OUT: dict[str, LeftOut] = {
     "gemma3n": LeftOut("not captured", "its vision tower needs timm, which is not installed; gemma3n_text is captured"),
 }
 
+# Kinds of attention of captured families whose queries, keys and values are not shown, and why: the maps are there
+NO_ARITHMETIC: dict[tuple[str, str], str] = {
+    ("cpmant", "self"): "its prompt, which is no part of the text, takes part in the softmax",
+    **dict.fromkeys(
+        [("granite_swa", "self"), ("granitemoe_swa", "self")], "what its heads pass on is scaled after the softmax"
+    ),
+    ("reformer", "self"): "the softmax is written by hand, over chunks",
+    **dict.fromkeys(
+        [("longformer", "self"), ("led", "encoder"), ("longt5", "encoder"), ("pegasus_x", "encoder")],
+        "the softmax is over windows of keys",
+    ),
+    ("prophetnet", "cross"): "the softmax is over several streams of queries",
+}
+
 # Encoders whose configuration says whether they write instead
 _MAY_DECODE = {*REGISTRIES["masked"], "bert-generation"} & {*REGISTRIES["causal"]} - {"bart", "mbart", "mvp", "xlm"}
 
@@ -176,6 +190,15 @@ def _reasons() -> list[str]:
             if left_out.why == why:
                 families.setdefault(left_out.reason, []).append(f"`{family}`")
         lines.append(f"- {title}: " + "; ".join(f"{', '.join(of)} ({reason})" for reason, of in families.items()) + ".")
+    kinds: dict[str, list[str]] = {}
+    for (family, kind), reason in NO_ARITHMETIC.items():
+        kinds.setdefault(reason, []).append(f"`{family}`" if kind == "self" else f"`{family}` ({kind})")
+    of_each = "; ".join(f"{', '.join(of)}: {reason}" for reason, of in kinds.items())
+    lines.append(
+        "- The arithmetic inside a head, from query and key to what the head passes on, is shown and tested for all "
+        "that are captured, those with attention code of their own too, but for these, of which there are weights "
+        f"only. {of_each}."
+    )
     return lines
 
 

@@ -119,10 +119,35 @@ def test_weights_and_logits_are_those_of_eager_attention(registry, family):
             if kind == "decoder" or (lm.spec.kind == "decoder" and family not in TWO_WAY):
                 assert np.triu(found, 1).max() == 0.0
         assert widest > 0.02  # far from uniform, or it would not tell much
+        check_arithmetic(attention, family, kind)
     is_scored = attention.scores[1].probability is not None
     assert is_scored == (lm.spec.kind == "decoder" and family not in TWO_WAY)  # by what came before it alone
     with torch.no_grad(), capture_calls():
         torch.testing.assert_close(lm.loaded.model(**inputs).logits, expected.logits, rtol=0, atol=1e-5)
+
+
+def check_arithmetic(attention, family, kind):
+    """From q and k the weights, from weights and v what the heads passed on; else the page says why there is none."""
+    layer, head = len(attention.layer_indices(kind)) - 1, attention.shape(kind).n_heads - 1
+    query = len(attention.query_tokens(kind)) // 2
+    if (family, kind) in architectures.NO_ARITHMETIC:
+        with pytest.raises(PlaygroundError, match=r"by a way of its own \(.*\): there are weights only"):
+            attention.query_key(layer, head, query, kind)
+        return
+    row = attention.query_key(layer, head, query, kind)
+    np.testing.assert_allclose(row.raw, row.k @ row.q, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(row.weights, attention.weights(layer, head, kind)[query], rtol=0, atol=1e-5)
+    np.testing.assert_allclose(row.output, row.weights @ row.v, rtol=1e-4, atol=1e-5)
+    seen = np.isfinite(row.masked)
+    assert row.weights[~seen].max(initial=0.0) == 0.0
+    if row.softcap is None:
+        bias = 0.0 if row.position_bias is None else row.position_bias
+        np.testing.assert_allclose(row.scaled, row.raw * row.scaling + bias, rtol=1e-4, atol=1e-4)
+    if row.weights.sum() > 0.99999:  # no sink
+        exponentials = np.exp(row.masked - row.masked.max())
+        np.testing.assert_allclose(row.weights, exponentials / exponentials.sum(), rtol=0, atol=1e-5)
+    if row.model_output is not None:
+        np.testing.assert_allclose(row.output, row.model_output, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +169,7 @@ def test_layers_of_others_are_all_there(family):
 def test_a_family_whose_formula_is_its_own_gives_weights_only():
     """Granite's sinks come after its weights: what it gives is not what the common formula makes."""
     attention = look(playground.wrap(build_tiny("causal", "granite_swa"), tokenizer(), "granite_swa"))
-    with pytest.raises(PlaygroundError, match="by a way of its own: there are weights only"):
+    with pytest.raises(PlaygroundError, match=r"by a way of its own \(its formula is another one\)"):
         attention.query_key(0, 0, 5)
 
 

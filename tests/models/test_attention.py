@@ -142,11 +142,6 @@ def test_query_key_adds_up(tiny, family):
     assert row.query_token == attention.tokens[7]
 
 
-def test_query_key_of_a_family_that_only_gives_weights(tiny):
-    with pytest.raises(PlaygroundError, match="gives attention weights only"):
-        tiny("gptj").lm.attention(TEXT).query_key(0, 0, 0)
-
-
 def test_rows_and_maps_are_parts_of_the_weights(tiny):
     attention = tiny("llama").lm.attention(TEXT)
     rows = attention.rows(5)

@@ -145,6 +145,95 @@ def test_one_token(tiny):
     assert len(found.candidates) == 10
 
 
+SOURCE, TARGET = "The fox said to the girl", "une petite fille"
+PAIRS = ["bart", "marian", "t5"]
+
+
+def check_pair(model, found, expected, ids):
+    """Compare a prediction with what transformers makes of the same masks, made by hand."""
+    np.testing.assert_allclose(found.loss_nats[1:], losses(expected, ids), atol=1e-3)
+    probabilities, best = expected[-1].softmax(-1).topk(10)
+    assert [one.id for one in found.candidates] == best.tolist()
+    np.testing.assert_allclose([one.probability for one in found.candidates], probabilities, atol=1e-4)
+    assert np.abs(found.loss_nats[1:] - found.original_loss_nats[1:]).max() > 1e-3
+
+
+def pair_of(model):
+    start = model.reference.config.decoder_start_token_id
+    read = model.lm.read(SOURCE, TARGET)
+    assert read.target_tokens[0].id == start
+    source, target = (torch.tensor([[token.id for token in side]]) for side in (read.tokens, read.target_tokens))
+    return source, target
+
+
+@pytest.mark.parametrize("family", PAIRS)
+@pytest.mark.parametrize("mask_off", [False, True])
+def test_the_decoder_of_a_pair_under_another_mask(tiny, family, mask_off):
+    model = tiny(family)
+    source, target = pair_of(model)
+    n_tokens = target.shape[1]
+    seen = torch.ones(n_tokens, n_tokens) if mask_off else torch.ones(n_tokens, n_tokens).tril()
+    seen[:, 1] = 0
+    seen[1, 1] = 1
+    mask = torch.zeros(1, 1, n_tokens, n_tokens).masked_fill(seen == 0, torch.finfo(torch.float32).min)
+    found = model.lm.masked_prediction(SOURCE, [1], mask_off=mask_off, target=TARGET)
+    with torch.no_grad():
+        plain = model.reference(input_ids=source, decoder_input_ids=target).logits[0]
+        logits = model.reference(input_ids=source, decoder_input_ids=target, decoder_attention_mask=mask).logits[0]
+    np.testing.assert_allclose(found.original_loss_nats[1:], losses(plain, target[0]), atol=1e-3)
+    check_pair(model, found, logits, target[0])
+    assert (found.kind, found.mask_off, found.hidden) == ("decoder", mask_off, (1,))
+    assert found.hidden_tokens == (found.tokens[1],)
+
+
+@pytest.mark.parametrize("family", PAIRS)
+@pytest.mark.parametrize("kind", ["encoder", "cross"])
+def test_the_source_of_a_pair_hidden(tiny, family, kind):
+    model = tiny(family)
+    source, target = pair_of(model)
+    mask = torch.ones_like(source)
+    mask[0, [1, 3]] = 0
+    found = model.lm.masked_prediction(SOURCE, [3, 1], target=TARGET, kind=kind)
+    with torch.no_grad():
+        read = model.reference.get_encoder()(source, attention_mask=mask if kind == "encoder" else None)
+        logits = model.reference(encoder_outputs=read, attention_mask=mask, decoder_input_ids=target).logits[0]
+    check_pair(model, found, logits, target[0])
+    assert (found.kind, found.hidden) == (kind, (1, 3))
+    assert [token.id for token in found.hidden_tokens] == source[0, [1, 3]].tolist()
+
+
+def test_the_first_word_of_a_pair(tiny):
+    """Without a target the decoder has read its start token alone."""
+    model = tiny("bart")
+    found = model.lm.masked_prediction(SOURCE, [2], kind="cross")
+    assert len(found.tokens) == 1
+    assert np.isnan(found.loss_nats).all()
+    assert found.candidates != found.original_candidates
+
+
+def test_what_a_pair_has_not(tiny):
+    lm = tiny("bart").lm
+    with pytest.raises(PlaygroundError, match="no causal mask to take off"):
+        lm.masked_prediction(SOURCE, mask_off=True, target=TARGET, kind="cross")
+    with pytest.raises(PlaygroundError, match="kind must be decoder or encoder or cross for bart, not 'self'"):
+        lm.masked_prediction(SOURCE, target=TARGET, kind="self")
+    with pytest.raises(PlaygroundError, match="kind must be self"):
+        tiny("gpt2").lm.masked_prediction(TEXT, kind="cross")
+    n_tokens = len(lm.tokenize(SOURCE))
+    with pytest.raises(PlaygroundError, match="At least one token"):
+        lm.masked_prediction(SOURCE, range(n_tokens), target=TARGET, kind="encoder")
+    with pytest.raises(PlaygroundError, match="hidden must be a whole number from 0 to"):
+        lm.masked_prediction(SOURCE, [n_tokens], target=TARGET, kind="cross")
+
+
+def test_a_pair_through_the_backend(tiny, monkeypatch):
+    monkeypatch.setattr(local, "load", lambda name, device, dtype: tiny(name).lm)
+    backend = local.LocalBackend(["bart"])
+    text = backend.read("bart", SOURCE, TARGET).ids
+    for kind in ("encoder", "decoder", "cross"):
+        assert backend.masked_prediction("bart", text, [1], kind=kind).kind == kind
+
+
 def test_through_the_backend(tiny, monkeypatch):
     monkeypatch.setattr(local, "load", lambda name, device, dtype: tiny(name).lm)
     backend = local.LocalBackend(["gpt2"])

@@ -39,10 +39,23 @@ OTHERS = {
     "modernbert": {**SIZES, "cls_token_id": 0, "sep_token_id": 0},
 }
 
+EAGER = {  # with attention code of their own
+    "gptj": {**SIZES, "rotary_dim": 4},
+    "codegen": {**SIZES, "rotary_dim": 4},
+    "gpt_neo": {**SIZES, "num_layers": 2, "attention_types": [[["global", "local"], 1]]},
+    "openai-gpt": SIZES,
+    "falcon": SIZES,
+    "bloom": {**SIZES, "n_layer": 2, "n_head": 4},
+    "mpt": {"vocab_size": checkpoints.VOCABULARY, "d_model": 32, "n_layers": 2, "n_heads": 4},
+    "gpt_neox_japanese": {**SIZES, "intermediate_multiple_size": 2},
+    "xlm": {**SIZES, "emb_dim": 32, "n_layers": 2, "n_heads": 4, "causal": True},
+}
+ADDS_THE_REST = ("albert", "bloom")  # inside the attention module
+
 
 def attention_of_other(family):
     torch.manual_seed(0)
-    config = AutoConfig.for_model(family, **OTHERS[family])
+    config = AutoConfig.for_model(family, **({**OTHERS, **EAGER})[family])
     is_masked = family in ("roberta", "distilbert", "albert", "modernbert")
     model = (AutoModelForMaskedLM if is_masked else AutoModelForCausalLM).from_config(config).eval()
     with torch.no_grad():
@@ -56,9 +69,10 @@ def check_sum(lm, kind, target=None):
     attention = lm.attention(TEXT, target)
     layers = attention._capture.layers[kind]
     model = lm.loaded.model
-    projections = [find_output_projection(model, call) for call in layers.calls]
+    calls = [layers.call(layer) for layer in range(layers.n_layers)]
+    projections = [find_output_projection(model, call) for call in calls]
     outputs = {}
-    watched = {*projections, *(call.module for call in layers.calls)}
+    watched = {*projections, *(call.module for call in calls)}
     hooks = [
         module.register_forward_hook(lambda module, _, output: outputs.setdefault(module, []).append(output))
         for module in watched
@@ -69,13 +83,13 @@ def check_sum(lm, kind, target=None):
         for hook in hooks:
             hook.remove()
     of_module = 0
-    for layer, (call, projection) in enumerate(zip(layers.calls, projections, strict=True)):
+    for layer, (call, projection) in enumerate(zip(calls, projections, strict=True)):
         carried = torch.from_numpy(attention.weights(layer, kind=kind)) @ transformed_values(model, call, slice(None))
         bias = 0 if projection.bias is None else projection.bias.detach()
         total = (carried.sum(0) + bias).numpy()
         expected = outputs[projection][layer if projections.count(projection) > 1 else 0]
         np.testing.assert_allclose(total, expected[0].reshape(total.shape).detach(), rtol=1e-5, atol=1e-5)
-        if projection in set(call.module.modules()) and lm.spec.name != "albert":  # ALBERT adds the rest inside
+        if projection in set(call.module.modules()) and lm.spec.name not in ADDS_THE_REST:
             np.testing.assert_allclose(total, outputs[call.module][0][0][0].detach().reshape(total.shape), atol=1e-5)
             of_module += 1
     return of_module
@@ -88,6 +102,12 @@ def test_heads_sum_to_the_attention_output(tiny, family):
 
 @pytest.mark.parametrize("family", OTHERS)
 def test_heads_of_other_families_sum_to_theirs(family):
+    check_sum(attention_of_other(family), "self")
+
+
+@pytest.mark.parametrize("family", EAGER)
+def test_heads_of_families_with_attention_of_their_own(family):
+    """Their queries, keys and values are followed through their own code."""
     check_sum(attention_of_other(family), "self")
 
 
@@ -116,8 +136,6 @@ def test_norms_are_weights_times_lengths(tiny, family):
 
 
 def test_what_is_not_known_is_refused(tiny):
-    with pytest.raises(PlaygroundError, match="gives attention weights only"):
-        tiny("gptj").lm.attention(TEXT).norm_map(0, 0)
     attention = tiny("gpt2").lm.attention(TEXT)
     with pytest.raises(PlaygroundError, match="head must be"):
         attention.norm_map(0, 4)

@@ -185,3 +185,33 @@ def test_changes_are_those_of_the_maps(tiny, monkeypatch):
     text = backend.read("t5", TEXT).ids
     assert backend.shuffle_comparison("t5", text).kind == "encoder"
     assert backend.positions("t5", 5, "decoder").kind == "relative-buckets"
+
+
+@pytest.mark.parametrize("family", ["bart", "marian", "t5"])
+@pytest.mark.parametrize("kind", ["encoder", "decoder", "cross"])
+def test_shuffled_words_of_a_pair_are_those_of_transformers(tiny, monkeypatch, family, kind):
+    """The reference reads the same tokens in the other order; each weight is followed with its tokens."""
+    monkeypatch.setattr(local, "load", lambda name, device, dtype: tiny(name).lm)
+    backend = local.LocalBackend([family])
+    text = backend.read(family, "The fox said to the girl", "une petite fille").ids
+    found = backend.shuffled_map(family, text, 1, 1, kind=kind)
+    compared = backend.shuffle_comparison(family, text, kind=kind)
+    start = tiny(family).reference.config.decoder_start_token_id
+    source, target = list(text.ids), [start, *text.target_ids]
+    looked_at = target if kind == "decoder" else source
+    assert [token.id for token in compared.tokens] == [token.id for token in found.key_tokens] == looked_at
+    assert compared.order[0] == 0
+    shuffled = [looked_at[place] for place in compared.order]
+    assert [token.id for token in compared.shuffled_tokens] == shuffled != looked_at
+    source, target = (source, shuffled) if kind == "decoder" else (shuffled, target)
+    with torch.no_grad():
+        output = tiny(family).reference(
+            input_ids=torch.tensor([source]), decoder_input_ids=torch.tensor([target]), output_attentions=True
+        )
+    weights = output[f"{kind}_attentions"][1][0, 1].numpy()
+    for query, key in np.ndindex(found.shuffled.shape):
+        row = query if kind == "cross" else compared.order.index(query)
+        assert found.shuffled[query, key] == pytest.approx(weights[row, compared.order.index(key)], abs=1e-5)
+    change = np.abs(found.original - found.shuffled).sum(-1).mean() / 2
+    assert compared.changes[1, 1] == pytest.approx(change, abs=1e-6)
+    assert compared.changes.shape == (len(output[f"{kind}_attentions"]), output[f"{kind}_attentions"][1].shape[1])

@@ -16,10 +16,7 @@ from playground.ui.session import Session
 from playground.views.head_map import draw_head_map
 from playground.views.masked_prediction import draw_masked_prediction, leak_sentence
 
-NO_PREDICTION = (
-    "Only this head's map is changed here: what the whole model would predict is computed for models that go on with "
-    "one text (decoders)."
-)
+NO_PREDICTION = "Only this head's map is changed here: an encoder writes nothing, so there is no next token."
 HINT = "Generate or analyse a text, then hide tokens or take the mask off."
 
 
@@ -79,14 +76,19 @@ class MaskPanel:
         picture = draw_head_map(map_of(changed), compact=True, second_at=session.second_at)
         drawn = drawn_of_head(picture, session, "counterfactual")
         switch = gr.Checkbox(interactive=session.is_causal)
-        if session.model_kind != "decoder":
-            return [f"<p>{html.escape(note_beside_decoders(session))}</p>", no_chart(NO_PREDICTION), drawn, switch]
+        note = f"<p>{html.escape(note_beside_decoders(session))}</p>"
+        if session.model_kind == "encoder":
+            return [note, no_chart(NO_PREDICTION), drawn, switch]
+        mask_off = session.mask_off and session.is_causal
         try:
-            prediction = backend.masked_prediction(session.model, session.text, hidden, mask_off=session.mask_off)
+            prediction = backend.masked_prediction(
+                session.model, session.text, hidden, mask_off=mask_off, kind=session.kind
+            )
         except PlaygroundError as error:  # the map is there all the same
             return ["", no_chart(str(error)), drawn, switch]
         bars = drawn_of_text(draw_masked_prediction(prediction), session, "counterfactual prediction")
-        return [note_of(prediction), bars, drawn, switch]
+        is_changed = mask_off or bool(hidden)
+        return [note_of(prediction) if is_changed or session.kind == "self" else note, bars, drawn, switch]
 
 
 def map_of(changed: CounterfactualMap) -> HeadMap:

@@ -17,7 +17,7 @@ ACROSS = (
     "Cross-attention leads from one text to another, so there is no distance between its two tokens, and nothing is "
     "added for it. What each token knows of its own place comes from the encoder and the decoder: choose one of them."
 )
-WRITTEN = "Shuffling the words is for a text that is read at once, as the encoder's: choose its attention."
+SHUFFLED = {"cross": " of the source, not those that were written", "decoder": " that were written"}
 
 
 class PositionsPanel:
@@ -36,25 +36,16 @@ class PositionsPanel:
         return [self.note, self.chart, self.shuffle_note, self.shuffled]
 
     def show(self, backend: Backend, session: Session) -> list[object]:
-        if session.kind == "cross":
-            return ["", no_chart(ACROSS), "", no_chart(WRITTEN)]
-        side = "decoder" if session.kind == "decoder" else "encoder"
-        signal = backend.positions(session.model, max(2, len(session.queries)), side)
-        picture = draw_positions(signal, session.head)
-        shown: list[object] = [
-            f"<p>{html.escape(positions_sentence(signal, session.head))}</p>",
-            "" if picture is None else drawn_of_text(picture, session, f"positions ({signal.kind})"),
-        ]
-        if session.kind == "decoder":
-            return [*shown, "", no_chart(WRITTEN)]
+        shown = ["", no_chart(ACROSS)] if session.kind == "cross" else self._signal(backend, session)
         try:
-            changed = backend.shuffled_map(session.model, session.text, session.layer, session.head)
-            comparison = backend.shuffle_comparison(session.model, session.text)
+            changed = backend.shuffled_map(session.model, session.text, session.layer, session.head, kind=session.kind)
+            comparison = backend.shuffle_comparison(session.model, session.text, kind=session.kind)
         except PlaygroundError as error:
             return [*shown, "", no_chart(str(error))]
         change = float(comparison.changes[session.layer, session.head])
         note = (
-            "Shuffle the words: the same tokens in another order, each weight followed with its two tokens. "
+            f"Shuffle the words{SHUFFLED.get(session.kind, '')}: the same tokens in another order, each weight "
+            "followed with its two tokens. "
             f"Layer {session.layer_number}, head {session.head} moves {100 * change:.0f} % of its weight to other "
             "tokens. The map is its weights in the shuffled text minus those in this one, in this text's order."
         )
@@ -64,10 +55,19 @@ class PositionsPanel:
             changed.layer,
             changed.head,
             weights,
-            changed.tokens,
-            changed.tokens,
+            changed.query_tokens,
+            changed.key_tokens,
             MapView(heads="difference"),
         )
         drawn_difference = draw_head_map(difference, compact=True, second_at=session.second_at)
         what = "shuffled minus this text"
         return [*shown, f"<p>{html.escape(note)}</p>", drawn_of_head(drawn_difference, session, what)]
+
+    def _signal(self, backend: Backend, session: Session) -> list[object]:
+        side = "decoder" if session.kind == "decoder" else "encoder"
+        signal = backend.positions(session.model, max(2, len(session.queries)), side)
+        picture = draw_positions(signal, session.head)
+        return [
+            f"<p>{html.escape(positions_sentence(signal, session.head))}</p>",
+            "" if picture is None else drawn_of_text(picture, session, f"positions ({signal.kind})"),
+        ]

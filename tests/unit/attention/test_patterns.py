@@ -8,29 +8,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from playground.attention.layers import pooled
+from playground.attention.layers import OutputLayers
 from playground.attention.patterns import score_patterns
 
 
-class Given:
-    """Layers with given weights."""
-
-    def __init__(self, *layers):
-        self.given = [torch.as_tensor(np.array(layer), dtype=torch.float32) for layer in layers]
-
-    n_layers = property(lambda self: len(self.given))
-    n_heads = property(lambda self: max(len(layer) for layer in self.given))
-    n_bytes = property(lambda self: 0)
-    indices = property(lambda self: tuple(range(self.n_layers)))
-
-    def are_numbers(self):
-        return True
-
-    def weights(self, layer, heads=slice(None), queries=slice(None)):
-        return self.given[layer][heads, queries]
-
-    def maxima(self, layer, block):
-        return pooled(self.weights(layer), block)
+def finished(*layers):
+    """Return layers with given weights, each [head, query, key]."""
+    return OutputLayers([torch.as_tensor(np.array(layer), dtype=torch.float32)[None] for layer in layers])
 
 
 def scores_of(patterns, layer=0, head=0):
@@ -40,7 +24,7 @@ def scores_of(patterns, layer=0, head=0):
 def test_by_hand():
     # Token 7 stands at 0 and 2, so place 2 has an induction key (1); its duplicate is place 0, which does not count.
     weights = [[[1, 0, 0], [0.25, 0.75, 0], [0.5, 0.25, 0.25]]]
-    patterns = score_patterns(Given(weights), [7, 8, 7], [7, 8, 7], "self")
+    patterns = score_patterns(finished(weights), [7, 8, 7], [7, 8, 7], "self")
     assert patterns.names == ("previous", "first", "same", "duplicate", "induction", "local", "uniform")
     found = scores_of(patterns)
     assert found["previous"] == pytest.approx((0.25 + 0.25) / 2)
@@ -67,7 +51,7 @@ def test_by_hand():
 def test_duplicate_and_local_by_hand():
     ids = [1, 2, 3, 2, 4, 5, 2]
     weights = np.tril(np.ones((7, 7))) / np.arange(1, 8)[:, None]
-    found = scores_of(score_patterns(Given([weights]), ids, ids, "self"))
+    found = scores_of(score_patterns(finished([weights]), ids, ids, "self"))
     assert found["duplicate"] == pytest.approx((1 / 4 + 2 / 7) / 2)
     assert found["induction"] == pytest.approx((1 / 4 + 2 / 7) / 2)  # places 2; 2 and 4
     # Places 3 to 6 have 1, 2, 3, 4 keys at a distance of 2 to 5 that are not the first
@@ -76,14 +60,14 @@ def test_duplicate_and_local_by_hand():
 
 
 def test_one_token_has_no_choice():
-    patterns = score_patterns(Given([[[1.0]]]), [3], [3], "self")
+    patterns = score_patterns(finished([[[1.0]]]), [3], [3], "self")
     assert np.isnan(patterns.scores).all()
     assert not patterns.n_queries.any()
 
 
 def test_two_way_attention_looks_ahead():
     weights = np.full((1, 3, 3), 1 / 3)
-    patterns = score_patterns(Given(weights), [5, 6, 5], [5, 6, 5], "encoder")
+    patterns = score_patterns(finished(weights), [5, 6, 5], [5, 6, 5], "encoder")
     assert "next" in patterns.names
     found = patterns.of(0, 0)
     assert found["next"].n_queries == found["previous"].n_queries == 2
@@ -95,7 +79,7 @@ def test_two_way_attention_looks_ahead():
 
 def test_cross_attention_has_no_places_in_common():
     weights = np.array([[[0.7, 0.3], [0.2, 0.8], [0.6, 0.4]]])
-    patterns = score_patterns(Given(weights), [1, 2, 3], [1, 2], "cross")
+    patterns = score_patterns(finished(weights), [1, 2, 3], [1, 2], "cross")
     assert patterns.names == ("first", "uniform")
     assert patterns.of(0, 0)["first"].score == pytest.approx(0.5)
     assert patterns.of(0, 0)["first"].n_queries == 3
@@ -104,7 +88,7 @@ def test_cross_attention_has_no_places_in_common():
 def test_a_window_hides_what_is_far():
     mask = np.tril(np.ones((6, 6))) * np.triu(np.ones((6, 6)), -1)  # itself and the one before
     weights = mask / mask.sum(1, keepdims=True)
-    patterns = score_patterns(Given([weights]), list(range(6)), list(range(6)), "self")
+    patterns = score_patterns(finished([weights]), list(range(6)), list(range(6)), "self")
     found = patterns.of(0, 0)
     assert found["first"].n_queries == 1
     assert found["local"].n_queries == 0
@@ -113,7 +97,7 @@ def test_a_window_hides_what_is_far():
 
 def test_layers_may_differ_in_heads():
     weights = np.full((2, 2), 0.5)
-    patterns = score_patterns(Given([weights] * 3, [weights]), [1, 2], [1, 2], "encoder")
+    patterns = score_patterns(finished([weights] * 3, [weights]), [1, 2], [1, 2], "encoder")
     assert patterns.scores.shape[1:] == (2, 3)
     assert np.isnan(patterns.scores[:, 1, 1:]).all()
     assert patterns.of(1, 0)["next"].score == pytest.approx(0.5)
@@ -152,12 +136,12 @@ def test_against_a_loop(ids, causal, seed):
     if causal:
         weights = np.tril(weights)
         weights /= weights.sum(-1, keepdims=True)
-    patterns = score_patterns(Given(weights), ids, ids, "self")
+    patterns = score_patterns(finished(weights), ids, ids, "self")
     for head in range(2):
         expected = by_loop(weights[head], ids, causal)
         found = {name: score for name, score in scores_of(patterns, head=head).items() if not math.isnan(score)}
         assert found == pytest.approx(expected, abs=1e-5)
     # Weights that are even score what is said of them
     even = (weights[:1] > 0) / (weights[:1] > 0).sum(-1, keepdims=True)
-    for one in score_patterns(Given(even), ids, ids, "self").of(0, 0).values():
+    for one in score_patterns(finished(even), ids, ids, "self").of(0, 0).values():
         assert math.isnan(one.score) or one.score == pytest.approx(one.even, abs=1e-5)
