@@ -58,6 +58,9 @@ def begin(tampered, visit, visitor="me", **settings):
 
 
 def is_idle(update):
+    """What is refused before anything begins leaves the buttons as they are: free."""
+    if "generate" not in update:
+        return "stop" not in update
     return update["generate"].interactive is True and update["stop"].interactive is False
 
 
