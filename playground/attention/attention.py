@@ -3,6 +3,7 @@
 import math
 import operator
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Any
 
@@ -20,6 +21,7 @@ from playground.attention.norms import transformed_values
 from playground.attention.patterns import score_patterns
 from playground.attention.weights import ALL, bias_row, compute_scores, own_output, per_query_head, weights_of
 from playground.attention.words import group_words, merge_words
+from playground.models.cores import count_cores
 from playground.records import (
     AttentionKind,
     AttentionShape,
@@ -178,9 +180,14 @@ class Attention:
         block = (math.ceil(len(query_tokens) / max_tile), math.ceil(len(key_tokens) / max_tile))
         n_rows, n_columns = math.ceil(len(query_tokens) / block[0]), math.ceil(len(key_tokens) / block[1])
         tiles = np.zeros((layers.n_layers, layers.n_heads, n_rows, n_columns), dtype=np.uint8)
-        for layer in range(layers.n_layers):  # one layer's weights in memory at a time
+
+        def fill(layer: int) -> None:
             maxima = layers.maxima(layer, block)  # (head, row, column)
             tiles[layer, : len(maxima)] = maxima.mul(255).round_().clamp_(0, 255).to(torch.uint8).numpy()
+
+        # A layer a core, where torch's own threads leave one free: one layer's weights each in memory at a time
+        with ThreadPoolExecutor(max(1, count_cores() // torch.get_num_threads())) as pool:
+            list(pool.map(fill, range(layers.n_layers)))
         return AttentionSummary(kind, tiles, query_tokens, key_tokens, layers.indices)
 
     def patterns(self, kind: AttentionKind = "self") -> HeadPatterns:

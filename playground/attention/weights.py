@@ -64,9 +64,17 @@ def block_maxima(call: AttentionCall, block: tuple[int, int]) -> torch.Tensor:
     for first in range(0, n_queries, step):
         queries = slice(first, min(first + step, n_queries))
         weights = _bare_weights(call, queries) if is_bare else compute_weights(call, ALL, queries)  # (head, query, key)
-        maxima = torch.nn.functional.max_pool2d(weights, block, ceil_mode=True)
+        rows = _maxima_along(weights, 1, block[0])  # first along the rows: that reads memory in its order
+        maxima = _maxima_along(rows, 2, block[1])
         stripes.append(torch.nn.functional.pad(maxima, (0, n_columns - maxima.shape[-1])))
     return torch.cat(stripes, dim=1)
+
+
+def _maxima_along(weights: torch.Tensor, dim: int, size: int) -> torch.Tensor:
+    """Return the maxima of so many neighbours of a tensor that is nowhere negative (head, row, column)."""
+    if missing := -weights.shape[dim] % size:
+        weights = torch.nn.functional.pad(weights, (0, missing) if dim == 2 else (0, 0, 0, missing))
+    return weights.unflatten(dim, (-1, size)).amax(dim + 1)
 
 
 def _bare_weights(call: AttentionCall, queries: slice) -> torch.Tensor:

@@ -1,6 +1,5 @@
 """Runs the models in this process."""
 
-import os
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -22,6 +21,7 @@ from playground.decoding.run import DecodingRun
 from playground.language_model import LanguageModel, load
 from playground.models import catalogue
 from playground.models.catalogue import example_prompts, folders_below
+from playground.models.cores import count_cores
 from playground.models.hub_search import search_hub
 from playground.models.loading import load as load_model
 from playground.models.memory import model_bytes
@@ -448,4 +448,4 @@ def leave_a_core() -> None:
     Its threads wait for each other after every operation: one that has to share its core holds up all of them.
     Measured on two cores with the bundled model: 130 tokens/s with two threads, 270 with one.
     """
-    torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) - 1) if hasattr(os, "sched_getaffinity") else 1)
+    torch.set_num_threads(max(1, count_cores() - 1))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from corpus import HOLD_OUT_EVERY, SIMPLE_AUTHORS, Book, Split, read_books, split_chapters
+from corpus import HOLD_OUT_EVERY, SIMPLE_AUTHORS, Book, read_books, split_chapters
 from train import HERE, INDUCTION_HEAD, PREVIOUS_HEAD, bits_per_character, kept_places
 from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
@@ -148,17 +148,10 @@ def main() -> None:
     }
     scores = head_scores(model)
     draw_curve(log, HERE / "loss-curve.png")
-    share = share_of_simple(split, log["recipe"]["again_exponent"])
-    card = write_card(model, log, figures, scores, len(split.held_out), write_samples(model, tokenizer), share=share)
+    card = write_card(model, log, figures, scores, len(split.held_out), write_samples(model, tokenizer))
     (HERE / "README.md").write_text(card, encoding="utf-8")
     print({name: round(value, 4) for name, value in figures.items()})
     print({name: best_head(values) for name, values in scores.items()})
-
-
-def share_of_simple(split: Split, exponent: float) -> float:
-    """Return what part of what is drawn is by the simple authors, whose weight is above 1."""
-    chances = [(len(chapter) * weight**exponent, weight > 1) for chapter, weight in split.train]
-    return sum(chance for chance, is_simple in chances if is_simple) / sum(chance for chance, _ in chances)
 
 
 def write_card(
@@ -168,8 +161,6 @@ def write_card(
     scores: dict[str, np.ndarray],
     n_held_out: int,
     samples: list[str],
-    *,
-    share: float,
 ) -> str:
     """Fill card.md, the card's text, with what was measured."""
     recipe = log["recipe"]
@@ -184,9 +175,7 @@ def write_card(
         "GUIDED_LAYERS": " and ".join(str(kept_places(recipe["layers"], model.config.n_layer)[at]) for at in GUIDED),
         "FIRST_LAYERS": recipe["layers"],
         "GROWN_AT": f"{recipe['grown_at']:,}",
-        "GROWN_STEPS": f"{recipe['again_at'] - recipe['grown_at']:,}",
-        "AGAIN_STEPS": f"{recipe['steps'] - recipe['again_at']:,}",
-        "AGAIN_SHARE": f"{100 * share:.0f}",
+        "GROWN_STEPS": f"{recipe['steps'] - recipe['grown_at']:,}",
         "GROWN_RATE": f"{100 * recipe['grown_rate']:.0f}",
         "HEADS": recipe["heads"],
         "WIDTH": recipe["width"],

@@ -113,21 +113,12 @@ class TokenStream:
 
     ids: np.ndarray  # uint16 [n_tokens]
     paragraph_starts: np.ndarray  # int64 [n_paragraphs]
-    paragraph_lengths: np.ndarray  # int64 [n_paragraphs], in tokens
-    paragraph_weights: np.ndarray  # float64 [n_paragraphs], those of their authors
-
-    def chances(self, exponent: float = 1.0) -> np.ndarray:
-        """Return how often each paragraph is drawn, float64 [n_paragraphs], sums to 1.
-
-        Its chance is its length times the weight of its author to the power of `exponent`.
-        """
-        chances = self.paragraph_lengths * self.paragraph_weights**exponent
-        return chances / chances.sum()
+    paragraph_chances: np.ndarray  # float64 [n_paragraphs], sums to 1
 
 
 def encode_chapters(tokenizer: PreTrainedTokenizerFast, chapters: tuple[tuple[str, float], ...]) -> TokenStream:
-    """Encode the training chapters, and find where their paragraphs start."""
-    pieces, starts, lengths, weights, position = [], [], [], [], 0
+    """Encode the training chapters; a paragraph's chance is its length times the weight of its author."""
+    pieces, starts, weights, position = [], [], [], 0
     encoded = tokenizer([chapter + "\n\n" for chapter, _ in chapters], add_special_tokens=False)["input_ids"]
     newline_ids = {tokenizer.convert_tokens_to_ids(token) for token in ("Ċ", "ĊĊ")}
     for (_, weight), ids in zip(chapters, encoded, strict=True):
@@ -135,9 +126,10 @@ def encode_chapters(tokenizer: PreTrainedTokenizerFast, chapters: tuple[tuple[st
         ends = np.flatnonzero(np.isin(array, list(newline_ids)))
         first = np.concatenate([[0], ends + 1])
         first = first[(first < len(array)) & ~np.isin(array[np.minimum(first, len(array) - 1)], list(newline_ids))]
+        lengths = np.diff(np.concatenate([first, [len(array)]]))
         starts.append(first + position)
-        lengths.append(np.diff(np.concatenate([first, [len(array)]])))
-        weights.append(np.full(len(first), weight))
+        weights.append(lengths * weight)
         pieces.append(array)
         position += len(array)
-    return TokenStream(*map(np.concatenate, (pieces, starts, lengths, weights)))
+    chances = np.concatenate(weights).astype(np.float64)
+    return TokenStream(np.concatenate(pieces), np.concatenate(starts), chances / chances.sum())

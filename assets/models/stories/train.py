@@ -6,7 +6,6 @@ its arguments: batch number n holds the same tokens whenever it is drawn.
 """
 
 import argparse
-import bisect
 import ctypes
 import json
 import math
@@ -44,11 +43,9 @@ class Recipe:
     grown_layers: int = 10  # how many there are from step grown_at on
     grown_at: int = 3500  # new layers are put between the old ones, and the learning rate begins anew
     grown_rate: float = 0.6  # how high it rises then, of what it was at first
-    again_at: int = 4600  # from here on the learning rate rises and falls once more, for mostly simple authors
-    again_exponent: float = 3.0  # their weight is taken to this power then: nine in ten paragraphs are theirs
     heads: int = 8
     width: int = 256
-    steps: int = 5450
+    steps: int = 5000
     batch: int = 16  # sequences of `context` tokens a step
     muon_learning_rate: float = 7e-3
     adam_learning_rate: float = 4e-3
@@ -61,20 +58,15 @@ class Recipe:
 
 
 def learning_rate_factor(step: int, recipe: Recipe) -> float:
-    """Warm up linearly, stay, then fall linearly to zero (Hägele et al. 2024); anew at grown_at and at again_at."""
-    begins = [0, *(at for at in (recipe.grown_at, recipe.again_at) if at < recipe.steps), recipe.steps]
-    part = bisect.bisect_right(begins, step) - 1
-    first, end = begins[part], begins[part + 1]
+    """Warm up linearly, stay, then fall linearly to zero (Hägele et al. 2024); once more after the model has grown."""
+    grown = step >= recipe.grown_at
+    first, end = (recipe.grown_at, recipe.steps) if grown else (0, min(recipe.grown_at, recipe.steps))
     factor = trapezoid(step - first, end - first, recipe.warmup_steps, recipe.decay_part)
-    return factor * recipe.grown_rate if part else factor
+    return factor * recipe.grown_rate if grown else factor
 
 
-def draw_batch(
-    stream: TokenStream, chances: np.ndarray, step: int, recipe: Recipe
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def draw_batch(stream: TokenStream, step: int, recipe: Recipe) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return inputs and labels, int64 [batch, context], and periods, int64 [batch]; label -100 is not learned.
-
-    chances: how often each paragraph is drawn, float64 [n_paragraphs]
 
     A sequence starts at a paragraph. A few hold a passage twice, half of them of random tokens, of which
     only the second copy is learned: nothing but looking back at the first predicts it. A row's period is the
@@ -83,7 +75,7 @@ def draw_batch(
     rng = np.random.default_rng([recipe.seed, step])
     length = recipe.context + 1
     last = len(stream.ids) - length
-    starts = rng.choice(stream.paragraph_starts, size=recipe.batch, p=chances)
+    starts = rng.choice(stream.paragraph_starts, size=recipe.batch, p=stream.paragraph_chances)
     rows = np.stack([stream.ids[(begin := min(start, last)) : begin + length] for start in starts]).astype(np.int64)
     labels = rows.copy()
     periods = np.zeros(recipe.batch, np.int64)
@@ -309,7 +301,6 @@ def train(recipe: Recipe, corpus: Path, folder: Path) -> None:
     checkpoint = Checkpoint(folder)
     tokenizer = prepare_tokenizer(folder / "tokenizer", split, recipe)
     stream = encode_chapters(tokenizer, split.train)
-    chances = (stream.chances(), stream.chances(recipe.again_exponent))  # before and from again_at on
     print(f"{len(stream.ids):,} training tokens, {len(split.held_out)} held-out chapters")
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -336,7 +327,7 @@ def train(recipe: Recipe, corpus: Path, folder: Path) -> None:
             optimizers = build_optimizers(model, recipe)
             gradients = Gradients(model, piece)
         set_learning_rates(optimizers, rates, learning_rate_factor(step, recipe))
-        batch = [part.to(device) for part in draw_batch(stream, chances[step >= recipe.again_at], step, recipe)]
+        batch = [part.to(device) for part in draw_batch(stream, step, recipe)]
         value = gradients(*batch, guided=recipe.guided_from <= step < recipe.guided_to)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in optimizers:
