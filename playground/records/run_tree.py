@@ -6,7 +6,7 @@ from itertools import takewhile
 from playground.records.generation import GenerationRecord, Step
 
 MOST_RUNS = 200
-MOST_STEPS = 10_000  # those that runs share count once: 50 candidates each, 10 kB
+MOST_STEPS = 2_000  # those that runs share count once: 50 candidates each, 10 kB
 
 
 @dataclass(frozen=True)

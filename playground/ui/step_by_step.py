@@ -15,6 +15,8 @@ from playground.ui.status import AT_ONCE, PRIVATE, RUNS_MODEL, STREAM_INTERVAL_S
 from playground.ui.tabs.steps import StepsTab
 from playground.ui.writing import Task
 
+MOST_GUESSES = 500  # that are kept of a visitor
+
 
 class StepByStep:
     """Joins the tab to the run that is shown."""
@@ -123,16 +125,16 @@ class StepByStep:
             step = self.wanted_step(wanted)
             prompt_ids = tuple(token.id for token in self.backend.read(wanted.model, wanted.prompt).tokens)
             written = tuple(one.chosen.id for one in wanted.begun)
-            judged = self.backend.judge_guess(wanted.model, prompt_ids, written, step, guess, sure)
+            judged = self.backend.judge_guess(wanted.model, prompt_ids, written, step, guess or "", sure)
             with visit.lock:
-                visit.session = replace(visit.session, guesses=(*visit.session.guesses, judged))
+                visit.session = replace(visit.session, guesses=(*visit.session.guesses, judged)[-MOST_GUESSES:])
             return replace(wanted, begun=(*wanted.begun, step), most=0)
 
-        n_before = len(visit.session.guesses)
+        before = visit.session.guesses
         for updates in self.runs.writing(request, visit, task):
-            is_judged = len(visit.session.guesses) > n_before
+            is_judged = visit.session.guesses is not before
             yield updates | (self.tab.show_guesses(visit.session.guesses) if is_judged else {})
-            n_before = len(visit.session.guesses)
+            before = visit.session.guesses
 
     @says_errors
     @in_turn
