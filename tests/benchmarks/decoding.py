@@ -9,6 +9,11 @@ from gradio_client import Client
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import playground
+from playground.decoding.loop import continue_text
+from playground.decoding.plan import plan_decoding
+from playground.decoding.processors import Draw, build_filters
+from playground.decoding.traced import traced_step
+from playground.records import GenerationSettings
 from tests.benchmarks.measurement import seconds
 
 PROMPT = "Once upon a time, there was a little girl"
@@ -76,6 +81,39 @@ def recorded_rate(lm: "playground.LanguageModel", settings: Settings) -> float:
     duration_s = seconds(run)
     assert n_steps == settings.max_new_tokens
     return n_steps / duration_s
+
+
+def unrecorded_rate(lm: "playground.LanguageModel", settings: Settings) -> float:
+    """Return tokens a second of the same loop over the same traced step, with nothing looking on."""
+    model = lm.loaded.model
+    wanted = GenerationSettings(**asdict(settings))
+    plan = plan_decoding(lm.loaded, PROMPT, wanted)
+    going_on = torch.zeros(1, dtype=torch.bool)
+    length = 0
+
+    def run() -> None:
+        nonlocal length
+        length = 0
+
+        def is_over(ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+            nonlocal length
+            length = ids.shape[1]
+            return going_on
+
+        processors = [one.process for one in build_filters(wanted)]
+        continue_text(
+            model,
+            torch.tensor([plan.prompt_ids]),
+            [*processors, Draw(settings.seed, model.device)],
+            is_over,
+            eos_ids=plan.eos_ids,
+            max_new_tokens=plan.max_new_tokens,
+            step=traced_step(model),
+        )
+
+    duration_s = seconds(run)
+    assert length == len(plan.prompt_ids) + settings.max_new_tokens
+    return settings.max_new_tokens / duration_s
 
 
 def client_rate(client: Client, settings: Settings) -> float:

@@ -10,7 +10,7 @@ from playwright.sync_api import Page
 
 import playground
 from tests.benchmarks import page as browser_page
-from tests.benchmarks.decoding import Bare, bare_rate, client_rate, recorded_rate
+from tests.benchmarks.decoding import Bare, bare_rate, client_rate, recorded_rate, unrecorded_rate
 from tests.benchmarks.measurement import Measurement
 
 N_ROUNDS = 7
@@ -18,6 +18,7 @@ N_ROUNDS = 7
 BARE = "transformers' `generate` alone, on as many cores as the page gives to torch"
 BARE_ALL = "transformers' `generate` alone, on all cores"
 RECORDED = "`LanguageModel.generate`, sped up, every step recorded, on as many cores as the page gives to torch"
+UNRECORDED = "the same loop, sped up, with nothing recorded, on as many cores as the page gives to torch"
 RECORDED_ALL = "`LanguageModel.generate`, sped up, every step recorded, on all cores"
 CLIENT = "`/generate` over HTTP, by gradio_client"
 PAGE = "on the page, in the browser"
@@ -32,13 +33,16 @@ def measure(
     """
     client = Client(url, verbose=False)
     lm.speed_up()
-    rates: dict[str, list[float]] = {name: [] for name in (BARE, BARE_ALL, RECORDED, RECORDED_ALL, CLIENT, PAGE)}
+    rates: dict[str, list[float]] = {
+        name: [] for name in (BARE, BARE_ALL, UNRECORDED, RECORDED, RECORDED_ALL, CLIENT, PAGE)
+    }
     first_tokens = []
     for at, settings in enumerate(bare.long_runs(N_ROUNDS + 1, n_tokens)):
         generated = browser_page.generate(page, settings)
         round_rates = {
             BARE: bare_rate(bare, settings),
             BARE_ALL: on_all_cores(lambda settings=settings: bare_rate(bare, settings)),
+            UNRECORDED: unrecorded_rate(lm, settings),
             RECORDED: recorded_rate(lm, settings),
             RECORDED_ALL: on_all_cores(lambda settings=settings: recorded_rate(lm, settings)),
             CLIENT: client_rate(client, settings),
@@ -68,7 +72,11 @@ def ratios(rates: dict[str, list[float]], of: str) -> list[Measurement]:
     """Return what each way reaches of transformers alone on the same cores: the ratio of the medians."""
     medians = {name: statistics.median(values) for name, values in rates.items()}
     against = {RECORDED: BARE, RECORDED_ALL: BARE_ALL, CLIENT: BARE, PAGE: BARE}
+    cost = Measurement(f"{of}recorded over not recorded", "", (medians[RECORDED] / medians[UNRECORDED],))
     return [
-        Measurement(f"{of}the same against transformers alone: {name}", "", (medians[name] / medians[bare],))
-        for name, bare in against.items()
+        cost,
+        *(
+            Measurement(f"{of}the same against transformers alone: {name}", "", (medians[name] / medians[bare],))
+            for name, bare in against.items()
+        ),
     ]
