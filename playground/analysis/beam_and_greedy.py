@@ -27,6 +27,6 @@ def compare_with_greedy(beam: GenerationRecord, greedy: GenerationRecord) -> Gre
 
 
 def log_probability(record: GenerationRecord) -> float:
-    """Return the sum of the log-probabilities that the model gave the generated tokens, in nats."""
-    probabilities = [step.chosen.raw_probability for step in record.steps]
+    """Return the sum of the log-probabilities that the model gave the tokens that the run wrote itself, in nats."""
+    probabilities = [step.chosen.raw_probability for step in record.written]
     return math.fsum(math.log(p) if p > 0 else -math.inf for p in probabilities)

@@ -9,7 +9,7 @@ from playground.records.generation import GenerationRecord
 class GreedyComparison:
     """What beam search and greedy decoding made of the same prompt with the same settings.
 
-    The log-probabilities are sums over the generated tokens, in nats, by the model alone: without any filter.
+    The log-probabilities are sums over the tokens that each wrote itself, in nats, by the model alone: without any filter.
     """
 
     beam: GenerationRecord
@@ -30,4 +30,4 @@ class GreedyComparison:
         return self._penalised(self.greedy_log_probability, self.greedy)
 
     def _penalised(self, log_probability: float, record: GenerationRecord) -> float:
-        return log_probability / max(1, len(record.steps)) ** self.beam.settings.length_penalty
+        return log_probability / max(1, len(record.written)) ** self.beam.settings.length_penalty

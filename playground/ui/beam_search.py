@@ -1,6 +1,7 @@
 """What happens in the Beams tab: a hypothesis is selected, and greedy decoding is run beside the search."""
 
 import html
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,7 @@ from playground.backends.protocol import Backend
 from playground.records import PlaygroundError
 from playground.ui.selection import Selection, place_in
 from playground.ui.session import Cancellations, Visit, in_turn
-from playground.ui.status import AT_ONCE, RUNS_MODEL, on_leaving, says_errors
+from playground.ui.status import AT_ONCE, RUNS_MODEL, says_errors
 from playground.ui.tabs.beams import BeamsTab
 from playground.ui.text_panel import TextPanel
 from playground.views.beam_tree import greedy_html
@@ -24,15 +25,13 @@ class BeamSearch:
     ) -> None:
         self.backend = backend
         self.visit = visit
-        self.panel = panel
         self.status = panel.status
         self.beams = beams
         self.selection = selection
         self.cancellations = Cancellations()
 
-    def wire(self, page: gr.Blocks, shown: Any) -> None:
-        """Attach every handler; `shown` is the event after which a new text stands on the page."""
-        panel = self.panel
+    def wire(self, shown: Sequence[Any]) -> None:
+        """Attach every handler; `shown` are the events after which another text stands on the page."""
         for chart in (self.beams.tree, self.beams.ranking):
             chart.select(
                 self.on_node,
@@ -40,14 +39,13 @@ class BeamSearch:
                 outputs=self.selection.followers(),
                 **AT_ONCE,
             )
-        shown.success(
-            self.on_greedy,
-            inputs_kwargs={"visit": self.visit},
-            outputs=[self.beams.greedy, self.status],
-            **RUNS_MODEL,
-        )
-        gr.on([panel.generate.click, panel.prompt.submit, panel.stop.click], self.on_stop, **AT_ONCE)
-        on_leaving(page, self.on_stop)  # a closed tab leaves no run behind
+        for event in shown:
+            event.success(
+                self.on_greedy,
+                inputs_kwargs={"visit": self.visit},
+                outputs=[self.beams.greedy, self.status],
+                **RUNS_MODEL,
+            )
 
     @says_errors
     @in_turn
@@ -77,7 +75,3 @@ class BeamSearch:
         finally:
             self.cancellations.end(visitor, switch)
         return {self.beams.greedy: found} if visit.session.run is run else {self.status: gr.skip()}
-
-    def on_stop(self, request: gr.Request) -> None:
-        """End this visitor's run within one token."""
-        self.cancellations.cancel(str(request.session_hash))

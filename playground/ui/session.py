@@ -74,6 +74,7 @@ class Session:
     guesses: tuple[Guess, ...] = ()  # of next tokens, in the order in which they were made
     lens_parts: bool = False  # the logit lens behind each layer's attention, too
     change: Change = field(default_factory=Change)  # what is switched off in the What if tab
+    asked: tuple[str, TextIds] | None = None  # model and text of which something was asked in What if
     branch: int | None = None  # the selected hypothesis of a beam search, where it is not on the winner's path
 
     @property

@@ -11,7 +11,7 @@ from playground.records import Change, HeadImportance, PlaygroundError
 from playground.ui.selection import Selection, place_in
 from playground.ui.session import Cancellations, Session, Visit, in_turn
 from playground.ui.status import AT_ONCE, RUNS_MODEL, on_leaving, says_errors, status_line
-from playground.ui.tabs.what_if import HOW, WRITE_HINT, WhatIfTab, change_from, changes_in, kind_in
+from playground.ui.tabs.what_if import HOW, WhatIfTab, change_from, changes_in, kind_in
 from playground.ui.text_panel import TextPanel
 from playground.ui.written import place_in_written
 from playground.views.what_if import changed_text_html
@@ -67,13 +67,6 @@ class WhatIfs:
         )
         tab.stop_writing.click(self.on_stop_writing, **AT_ONCE)
         tab.stop.click(self.on_stop, **AT_ONCE)
-        # A new text ends what was asked of the old one
-        gr.on(
-            [self.panel.generate.click, self.panel.prompt.submit, self.panel.analyse.click],
-            self.on_new_text,
-            outputs=[*tab.map_outputs(), tab.written],
-            **AT_ONCE,
-        )
         on_leaving(page, self.on_end)
 
     @says_errors
@@ -131,11 +124,12 @@ class WhatIfs:
             if isinstance(n_tokens, bool) or not isinstance(n_tokens, int | float):
                 raise PlaygroundError("The number of tokens to write must be a number.")
             yield {tab.write: gr.Button(interactive=False), tab.stop_writing: gr.Button(interactive=True)}
+            note_asked(visit)
             place = max(0, place_in_written(session))
             text = self.backend.write_changed(
                 session.model, session.text, place, changes_in(session), int(n_tokens), switch
             )
-            yield {**idle, tab.written: changed_text_html(text)}
+            yield idle | ({tab.written: changed_text_html(text)} if visit.session.text == session.text else {})
         except PlaygroundError as error:
             yield {**idle, self.status: status_line(str(error), "error")}
         finally:
@@ -155,6 +149,7 @@ class WhatIfs:
                 tab.measure: gr.Button(interactive=False), tab.stop: gr.Button(interactive=True),
                 tab.progress: "<p>Measuring …</p>", tab.explains: "", tab.looks: "",
             }  # fmt: skip
+            note_asked(visit)
             place = max(0, place_in_written(session))
             for importance in self.backend.head_importance(
                 session.model, session.text, place, HOW[how], kind_in(session), switch
@@ -179,16 +174,16 @@ class WhatIfs:
         """End the measuring after the heads that run."""
         self.measuring.cancel(str(request.session_hash))
 
-    def on_new_text(self, request: gr.Request) -> dict[Any, Any]:
-        """What was measured of the old text is taken away."""
-        self.on_end(request)
-        tab = self.tab
-        return {tab.progress: "", tab.importance: "", tab.looks: "", tab.explains: "", tab.written: WRITE_HINT}
-
     def on_end(self, request: gr.Request) -> None:
         """End all that this visitor has begun here."""
         self.on_stop_writing(request)
         self.on_stop(request)
+
+
+def note_asked(visit: Visit) -> None:
+    """Note of which text something is asked that stays until another text comes."""
+    with visit.lock:
+        visit.session = replace(visit.session, asked=(visit.session.model, visit.session.text))
 
 
 def check_text(session: Session) -> None:

@@ -79,14 +79,16 @@ class Wiring:
         selection.wire()
         Inside(self.backend, self.visit, panel, self.tabs.inside, selection, self.tabs.what_if.losses).wire()
         WhatIfs(self.backend, self.visit, panel, self.tabs.what_if, selection).wire(page)
-        BeamSearch(self.backend, self.visit, panel, self.beams, selection).wire(page, shown)
+        beam_search = BeamSearch(self.backend, self.visit, panel, self.beams, selection)
+        beam_search.wire(shown)
+        self.writer.beside.append(beam_search.cancellations)
         Preview(self.backend, panel.prompt, panel.model, self.decoding).wire(page)
         panel.stop.click(self.writer.on_stop, **AT_ONCE)
         on_leaving(page, self.writer.on_stop)  # a closed tab leaves no run behind
         ModelChoice(self.backend, self.visit, panel, self.decoding, self.attention).wire(page)
 
-    def wire_generation(self) -> Any:
-        """Whatever brings another text, each followed by the instruments; return when a generated text is shown."""
+    def wire_generation(self) -> list[Any]:
+        """Whatever brings another text, each followed by the instruments; return when each is shown."""
         panel = self.panel
         instruments = [*self.attention.outputs(), *self.choices.outputs(), *self.beams.outputs()]
         inputs = {"prompt": panel.prompt, "model": panel.model, "visit": self.visit}
@@ -123,7 +125,7 @@ class Wiring:
             )
             self.open_tab.follow(shown[-1])
             self.steps.refresh(shown[-1].success)
-        return shown[0]
+        return shown
 
     def on_generate(
         self, request: gr.Request, prompt: str, model: str, visit: Visit, **settings: Any

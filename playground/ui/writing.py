@@ -40,6 +40,7 @@ class Writer:
         self.panel = panel
         self.history = panel.history
         self.cancellations = Cancellations()
+        self.beside: list[Cancellations] = []  # of what runs beside a text, and ends with it
 
     def outputs(self) -> list[Any]:
         """Return what `write` fills."""
@@ -48,13 +49,16 @@ class Writer:
 
     def on_stop(self, request: gr.Request) -> None:
         """End this visitor's run within one token."""
-        self.cancellations.cancel(str(request.session_hash))
+        for cancellations in (self.cancellations, *self.beside):
+            cancellations.cancel(str(request.session_hash))
 
     def write(self, request: gr.Request, visit: Visit, task: Task) -> Iterator[dict[Any, Any]]:
         """Stream a run; what is there stays there when it is stopped or fails. PlaygroundErrors are said."""
         panel = self.panel
         idle = {panel.generate: gr.Button(interactive=True), panel.stop: gr.Button(interactive=False)}
         visitor = str(request.session_hash)
+        for cancellations in self.beside:
+            cancellations.cancel(visitor)
         switch = self.cancellations.begin(visitor)
         try:
             kind = checked_writer(self.backend.spec(task.model))

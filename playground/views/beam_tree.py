@@ -87,14 +87,14 @@ def greedy_html(found: GreedyComparison) -> str:
     """Return both texts with their numbers, the part that differs marked, and a sentence on them, as HTML."""
     shared = len(found.beam.token_ids) if found.parts_at is None else found.parts_at
     rows = [
-        ("Beam search", found.beam.steps, found.beam_log_probability, found.beam_score),
-        ("Greedy", found.greedy.steps, found.greedy_log_probability, found.greedy_score),
+        ("Beam search", found.beam, found.beam_log_probability, found.beam_score),
+        ("Greedy", found.greedy, found.greedy_log_probability, found.greedy_score),
     ]
     power = _power(found.beam.settings.length_penalty)
     lines = "".join(
-        f"<dt>{name}</dt><dd><p class='beam-text'>{_text(steps, shared)}</p>"
-        f"<p>log-probability {number(log_probability)}; / {len(steps)}{power} = {number(score)}</p></dd>"
-        for name, steps, log_probability, score in rows
+        f"<dt>{name}</dt><dd><p class='beam-text'>{_text(record.steps, shared)}</p>"
+        f"<p>log-probability {number(log_probability)}; / {len(record.written)}{power} = {number(score)}</p></dd>"
+        for name, record, log_probability, score in rows
     )
     return f"<dl class='beam-and-greedy'>{lines}</dl><p class='beam-verdict'><b>{html.escape(verdict(found))}</b></p>"
 

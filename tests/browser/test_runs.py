@@ -139,3 +139,25 @@ def test_a_run_of_another_prompt_is_gone_back_to(page: Page) -> None:
     expect(page.locator("#prompt textarea")).to_have_value(PROMPT)
     choose(page, "Layer", "1")
     wait_for_text(page, first)
+
+
+def test_a_search_from_a_fork_has_its_own_tree_and_greedy_beside_it(
+    page: Page, stories: playground.LanguageModel
+) -> None:
+    generate(page, PROMPT, length=4)
+    first = stories.generate(PROMPT, max_new_tokens=4)
+    page.locator("#strategy").get_by_text("Beam search", exact=True).click()
+    open_tab(page, "Choices")
+    page.locator(f"#tokens [data-token-index='{len(first.prompt_ids)}']").click()
+    other = next(at for at, c in enumerate(first.steps[0].candidates) if c.id != first.steps[0].chosen.id)
+    page.locator("#step-candidates .candidate").nth(other).click()
+    begun = (first.steps[0].choosing(first.steps[0].candidates[other].id),)
+    second = stories.generate(PROMPT, begun=begun, strategy="beam", max_new_tokens=5)
+    wait_for_text(page, PROMPT + second.text)
+    open_tab(page, "Beams")
+    expect(page.locator("#beam-greedy")).to_contain_text("log-probability")
+    expect(page.locator("#beam-greedy")).not_to_contain_text("Decoding greedily")
+    expect(page.locator("#beam-summary")).to_contain_text("Four beams")
+    page.locator("#undo").click()
+    wait_for_text(page, PROMPT + first.text)
+    expect(page.locator("#beam-summary")).to_contain_text("not made by beam search")

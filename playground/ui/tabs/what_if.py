@@ -68,7 +68,7 @@ class WhatIfTab:
 
     def outputs(self) -> list[gr.components.Component]:
         """Return what `show` fills."""
-        return [self.sentence, self.prediction, self.losses, self.importance, self.looks]
+        return [self.sentence, self.prediction, self.losses, *self.map_outputs(), self.written]
 
     def named(self) -> list[gr.components.Component]:
         """Return what `show_named` fills; never while somebody may be typing there."""
@@ -98,6 +98,8 @@ class WhatIfTab:
             self.importance: gr.HTML(highlight=heads_highlight(session.change)),
             self.looks: gr.HTML(highlight=heads_highlight(session.change)),
         }
+        if session.asked not in (None, (session.model, session.text)):  # what was asked of another text goes
+            shown |= dict.fromkeys(self.map_outputs(), "") | {self.written: WRITE_HINT}
         try:
             result = backend.what_if(session.model, session.text, max(0, place), change)
         except PlaygroundError as error:
