@@ -9,7 +9,7 @@ from playground.records.generation import GenerationRecord
 class GreedyComparison:
     """What beam search and greedy decoding made of the same prompt with the same settings.
 
-    The log-probabilities are sums over the tokens that each wrote itself, in nats, by the model alone: without any filter.
+    The log-probabilities are sums over the tokens that each wrote itself, in nats, by the model alone: with no filter.
     """
 
     beam: GenerationRecord
