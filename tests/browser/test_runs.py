@@ -78,6 +78,7 @@ def test_one_token_after_the_other_is_what_generate_writes(page: Page, stories: 
     for count in (1, 2, 3):
         page.locator("#one-token").click()
         wait_for_text(page, PROMPT + "".join(step.token.text for step in text[:count]))
+        expect(page.locator("#status")).to_contain_text(f"{count} tokens so far")  # and the next may be asked for
     expect(page.locator("#history-sentence")).to_contain_text("Run 1 of 1")
     page.locator("#undo").click()
     wait_for_text(page, PROMPT + "".join(step.token.text for step in text[:2]))
