@@ -87,10 +87,10 @@ def _build_chart(elem_id: str, scripts: tuple[str, ...], *, hint: str, place: in
 def build_candidates(elem_id: str, *, hint: str, place: int) -> gr.HTML:
     """Build the candidates of a step as buttons: value from views.candidates, absent = why there are none.
 
-    Fires `select` with {index, value: id of the token}.
+    Fires `select` with {index: number of the step, value: id of the token}.
     """
     return gr.HTML(
-        value="[]",
+        value="",
         absent="",
         html_template=place_kept("html/candidates.html", hint, place),
         js_on_load=script_with_palette("js/candidates.js"),

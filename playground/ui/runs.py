@@ -75,7 +75,7 @@ class Runs:
         self, request: gr.Request, visit: Visit, event: gr.EventData, **settings: Any
     ) -> Iterator[dict[Any, Any]]:
         """A candidate that was not chosen is taken, and the run goes on from there."""
-        yield from self._fork(request, visit, getattr(event, "value", None), settings)
+        yield from self._fork(request, visit, getattr(event, "index", None), getattr(event, "value", None), settings)
 
     def on_bar(
         self, request: gr.Request, visit: Visit, event: gr.EventData, **settings: Any
@@ -86,7 +86,8 @@ class Runs:
         place = getattr(event, "index", None)
         row = place[0] if isinstance(place, list | tuple) and place else -1
         is_there = type(row) is int and 0 <= row < len(shown)
-        yield from self._fork(request, visit, shown[row].id if is_there else None, settings)
+        at = step.index if step else None
+        yield from self._fork(request, visit, at, shown[row].id if is_there else None, settings)
 
     def on_one_token(
         self, request: gr.Request, visit: Visit, prompt: str, model: str, **settings: Any
@@ -120,8 +121,10 @@ class Runs:
             return
         yield from self.writer.write(request, visit, task)
 
-    def _fork(self, request: gr.Request, visit: Visit, id: object, settings: dict[str, Any]) -> Iterator[Any]:
-        yield from self.writing(request, visit, lambda: fork_task(visit, id, settings_from(settings)))
+    def _fork(
+        self, request: gr.Request, visit: Visit, at: object, id: object, settings: dict[str, Any]
+    ) -> Iterator[Any]:
+        yield from self.writing(request, visit, lambda: fork_task(visit, at, id, settings_from(settings)))
 
     @says_errors
     @in_turn
@@ -171,17 +174,18 @@ class Runs:
         }
 
 
-def fork_task(visit: Visit, id: object, settings: GenerationSettings) -> Task:
-    """Return the task to go on from the selected token with another candidate in its place.
+def fork_task(visit: Visit, at: object, id: object, settings: GenerationSettings) -> Task:
+    """Return the task to go on from a step of the run that is shown with another of its candidates.
 
-    Raises PlaygroundError where the selected token was not chosen, or there is no such candidate.
+    at, id: number of the step and id of the candidate, whatever the browser sent: what it showed when it was clicked
+    may not be what is selected now. Raises PlaygroundError where there is no such step or candidate.
     """
-    session, node = visit.session, visit.session.runs.shown_node
-    step = session.step
-    if step is None or node is None:
+    node = visit.session.runs.shown_node
+    if node is None or type(at) is not int or not 0 <= at < len(node.record.steps):
         raise PlaygroundError("Select a token that the model wrote: there another one can be taken.")
     if type(id) is not int:
         raise PlaygroundError("That is no candidate: choose one that is shown.")
+    step = node.record.steps[at]
     if id == step.chosen.id:
         raise PlaygroundError(f"Token {step.index + 1} is that one already: choose another.")
     begun = (*node.record.steps[: step.index], step.choosing(id))

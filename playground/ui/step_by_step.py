@@ -104,6 +104,8 @@ class StepByStep:
                 raise PlaygroundError("That is no candidate: choose one that is shown.")
             wanted = self.runs.next_task(visit, prompt, model, settings)
             step = self.wanted_step(wanted)
+            if getattr(event, "index", None) != step.index:
+                raise PlaygroundError("The text has gone on meanwhile: choose again.")
             return replace(wanted, begun=(*wanted.begun, replace(step.choosing(id), by_hand=True)), most=0)
 
         yield from self.runs.writing(request, visit, task)

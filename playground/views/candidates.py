@@ -9,12 +9,12 @@ SHOWN = 12
 
 
 def candidates_json(step: Step | None, *, most: int = SHOWN, is_open: bool = False) -> str:
-    """Return [{id, label, raw, kept, chosen}], the likeliest first, for the buttons; labels are not escaped.
+    """Return {step, candidates: [{id, label, raw, kept, chosen}]} for the buttons; labels are not escaped.
 
-    is_open: none of them has been chosen yet
+    The likeliest comes first. is_open: none of them has been chosen yet
     """
     if step is None:
-        return "[]"
+        return ""
     shown = step.candidates[:most] if is_open else shown_candidates(step, most)
     found = [
         {
@@ -26,4 +26,4 @@ def candidates_json(step: Step | None, *, most: int = SHOWN, is_open: bool = Fal
         }
         for candidate in shown
     ]
-    return json.dumps(found, ensure_ascii=False)
+    return json.dumps({"step": step.index, "candidates": found}, ensure_ascii=False)

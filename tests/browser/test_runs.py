@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 import playground
+from playground.views.labels import visible
 from tests.browser.conftest import choose, generate, joined_chips, open_tab, wait_for_maps
 
 PROMPT = "Once upon a time"
@@ -30,7 +31,8 @@ def test_a_fork_goes_on_from_another_candidate_and_back_again(page: Page, storie
     open_tab(page, "Choices")
     page.locator(f"#tokens [data-token-index='{n_prompt + 2}']").click()
     candidates = page.locator("#step-candidates .candidate")
-    expect(page.locator("#step-candidates [aria-current]")).to_have_count(1)
+    label = visible(first.steps[2].chosen.label)
+    expect(page.locator("#step-candidates [aria-current] b")).to_have_text(label)
     other = next(c for c in first.steps[2].candidates if c.id != first.steps[2].chosen.id)
     place = [c.id for c in first.steps[2].candidates].index(other.id)
     begun = (*first.steps[:2], first.steps[2].choosing(other.id))
@@ -85,7 +87,12 @@ def test_one_token_after_the_other_is_what_generate_writes(page: Page, stories: 
     expect(page.locator("#history-sentence")).to_contain_text("up to its token 2")
     page.locator("#write-on").click()
     expect(page.locator("#status")).to_contain_text("ended because")
-    assert joined_chips(page).startswith(PROMPT + "".join(step.token.text for step in text))
+    written = PROMPT + "".join(step.token.text for step in text)
+    page.wait_for_function(
+        "text => [...document.querySelectorAll('#tokens .chips > *')].map(chip => chip.textContent).join('')"
+        ".startsWith(text)",
+        arg=written,
+    )
 
 
 def test_a_token_is_chosen_by_hand(page: Page, stories: playground.LanguageModel) -> None:

@@ -107,6 +107,7 @@ def test_the_part_stays_for_another_head_and_token_and_ends_with_the_text(shown:
     page.locator("#tokens [data-token-index='9']").click()
     wait_for_mark(page, "head-map", y0=7.5)
     assert page.evaluate(RANGES) == part
+    page.locator("#head-map").evaluate("map => map.scrollIntoView({ block: 'center' })")  # from under the text
     page.mouse.click(*place_in_map(page, 0.2, 0.5))  # a click is still a choice of a row
     middle = round((part["y"][0] + part["y"][1]) / 2)
     page.wait_for_function(
