@@ -157,6 +157,7 @@ def test_a_search_from_a_fork_has_its_own_tree_and_greedy_beside_it(
     page.locator("#strategy").get_by_text("Beam search", exact=True).click()
     open_tab(page, "Choices")
     page.locator(f"#tokens [data-token-index='{len(first.prompt_ids)}']").click()
+    expect(page.locator("#step-candidates [aria-current] b")).to_have_text(visible(first.steps[0].chosen.label))
     other = next(at for at, c in enumerate(first.steps[0].candidates) if c.id != first.steps[0].chosen.id)
     page.locator("#step-candidates .candidate").nth(other).click()
     begun = (first.steps[0].choosing(first.steps[0].candidates[other].id),)
