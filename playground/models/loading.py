@@ -20,16 +20,12 @@ from playground.models.download import download, find_downloaded, is_open_here
 from playground.models.hub import HubModel, Token, check_token, look_up
 from playground.models.hub_errors import HubUnreachableError
 from playground.models.kinds import choose_auto_class, choose_kind, kind_of_class
-from playground.models.mapped_files import given_back
 from playground.models.memory import free_memory_bytes
 from playground.models.monitor import LoadMonitor, current_monitor
 from playground.models.placement import DTYPES, Plan, bytes_needed, choose_device, plan_placement, say_too_large
 from playground.models.spec import read_spec
 from playground.models.weights import count_weights, weight_files
 from playground.records import ModelSpec, Placement, PlaygroundError
-
-GIVEN_BACK_TIMES = 20  # while a model is read: it takes some milliseconds
-_STORED = {"float32": "F32", "bfloat16": "BF16", "float16": "F16"}  # what safetensors calls them
 
 # Nothing that comes with a model is run, and transformers fetches nothing itself: the files are there
 _SAFELY: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
@@ -74,8 +70,7 @@ def load(
         tokenizer = AutoTokenizer.from_pretrained(folder, **_SAFELY)
         reading = replace(monitor.progress, stage="reading", file="", bytes_done=0, bytes_total=weights.n_bytes)
         monitor.report(reading)
-        with given_back(files if is_copied(weights.dtypes, plan) else ()) as monitor.give_back:
-            model = _read_model(name, folder, config, auto_class, plan, monitor)
+        model = _read_model(name, folder, config, auto_class, plan, monitor)
     except PlaygroundError:
         raise
     except Exception as error:  # transformers and safetensors raise dozens of types here
@@ -119,12 +114,6 @@ def _check_memory(model: HubModel, device: str, dtype: str, max_bytes: int | Non
         raise PlaygroundError(say_too_large(model.id, n_bytes, most))
 
 
-def is_copied(dtypes: frozenset[str], plan: Plan) -> bool:
-    """Return whether no weight of a model stays where its file is seen in memory: each gets another dtype there."""
-    stored = _STORED.get(plan.placement.dtype)
-    return plan.device.type == "cpu" and stored is not None and not plan.is_spread and stored not in dtypes
-
-
 def _read_model(name: str, folder: Path, config: Any, auto_class: Any, plan: Plan, monitor: LoadMonitor) -> Any:
     """Read the weights into a model in evaluation mode, in the dtype and on the device of the plan."""
     transformers_logging.disable_progress_bar()
@@ -154,8 +143,6 @@ def _counted(weights: Iterable[Any], monitor: LoadMonitor) -> Iterator[Any]:
     for number, weight in enumerate(listed):
         done = monitor.progress.bytes_total * number // len(listed)
         monitor.report(replace(monitor.progress, bytes_done=done))
-        if number % max(1, len(listed) // GIVEN_BACK_TIMES) == 0:
-            monitor.give_back()
         yield weight
 
 

@@ -22,7 +22,6 @@ class LoadMonitor:
         self._progress = LoadProgress(model)
         self.max_bytes = max_bytes  # no model may take more; None: as much as there is free
         self._reserve = reserve
-        self.give_back: Callable[[], None] = lambda: None  # memory that reading has left behind
 
     @property
     def progress(self) -> LoadProgress:
