@@ -16,7 +16,9 @@ TOKEN = "hf_aVisitorsOwnToken"
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(local.LanguageModel, "speed_up", lambda self: False)  # takes seconds, and is not looked at here
+    monkeypatch.setattr(
+        local.models.LanguageModel, "speed_up", lambda self: False
+    )  # takes seconds, and is not looked at here
 
 
 @pytest.fixture

@@ -227,7 +227,7 @@ def test_what_a_pair_has_not(tiny):
 
 
 def test_a_pair_through_the_backend(tiny, monkeypatch):
-    monkeypatch.setattr(local, "load", lambda name, device, dtype: tiny(name).lm)
+    monkeypatch.setattr(local.models, "load", lambda name, device, dtype: tiny(name).lm)
     backend = local.LocalBackend(["bart"])
     text = backend.read("bart", SOURCE, TARGET).ids
     for kind in ("encoder", "decoder", "cross"):
@@ -235,7 +235,7 @@ def test_a_pair_through_the_backend(tiny, monkeypatch):
 
 
 def test_through_the_backend(tiny, monkeypatch):
-    monkeypatch.setattr(local, "load", lambda name, device, dtype: tiny(name).lm)
+    monkeypatch.setattr(local.models, "load", lambda name, device, dtype: tiny(name).lm)
     backend = local.LocalBackend(["gpt2"])
     text = backend.read("gpt2", TEXT).ids
     assert backend.counterfactual_map("gpt2", text, 0, 1, [0]).hidden == (0,)

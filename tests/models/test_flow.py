@@ -37,7 +37,7 @@ def test_what_cannot_be_followed(tiny):
 
 
 def test_through_the_backend(tiny, monkeypatch):
-    monkeypatch.setattr(local, "load", lambda name, device, dtype: tiny(name).lm)
+    monkeypatch.setattr(local.models, "load", lambda name, device, dtype: tiny(name).lm)
     backend = local.LocalBackend(["gpt2"])
     text = backend.read("gpt2", TEXT).ids
     assert backend.token_flow("gpt2", text, 2).method == "rollout"

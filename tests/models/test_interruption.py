@@ -33,7 +33,7 @@ def tampered(tiny, monkeypatch):
     model = copy.deepcopy(tiny("gpt2").lm.loaded.model)
     model.generation_config.eos_token_id = None
     lm = playground.wrap(model, checkpoints.byte_level_tokenizer(), "gpt2")
-    monkeypatch.setattr(local, "load", lambda name, device, dtype: lm)
+    monkeypatch.setattr(local.models, "load", lambda name, device, dtype: lm)
     monkeypatch.setattr(playground.language_model.LanguageModel, "speed_up", lambda self: False)
     backend = local.LocalBackend(["gpt2"])
     history = SimpleNamespace(**{name: name for name in ("undo", "redo", "write_on", "sentence", "runs")})

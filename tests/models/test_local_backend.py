@@ -16,7 +16,7 @@ PROMPT = "Once upon a time there"
 
 @pytest.fixture
 def backend(tiny, monkeypatch):
-    monkeypatch.setattr(local, "load", lambda name, device, dtype: tiny(name).lm)
+    monkeypatch.setattr(local.models, "load", lambda name, device, dtype: tiny(name).lm)
     found: Backend = local.LocalBackend(["gpt2", "bert", "bart"])
     return found
 

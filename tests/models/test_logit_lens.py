@@ -130,7 +130,7 @@ def test_what_cannot_be_is_refused(tiny):
 
 def test_through_the_backend_the_model_runs_once(monkeypatch):
     lm = tiny_lm("gpt2")
-    monkeypatch.setattr(local, "load", lambda name, device, dtype: lm)
+    monkeypatch.setattr(local.models, "load", lambda name, device, dtype: lm)
     backend = local.LocalBackend(["gpt2"])
     runs = []
     monkeypatch.setattr(lm, "residuals", lambda text: runs.append(text) or type(lm).residuals(lm, text))

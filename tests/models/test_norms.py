@@ -158,7 +158,7 @@ def test_a_module_that_does_more_is_refused(tiny, change):
 
 
 def test_through_the_backend(tiny, monkeypatch):
-    monkeypatch.setattr(local, "load", lambda name, device, dtype: tiny(name).lm)
+    monkeypatch.setattr(local.models, "load", lambda name, device, dtype: tiny(name).lm)
     backend = local.LocalBackend(["gpt2"])
     text = backend.read("gpt2", TEXT).ids
     assert backend.norm_map("gpt2", text, 0, 1).norms.shape == (len(text.ids), len(text.ids))

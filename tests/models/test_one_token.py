@@ -11,7 +11,7 @@ TEXT = {"gpt2": TextIds((20,)), "bert": TextIds((20,)), "bart": TextIds((20,), (
 
 @pytest.fixture
 def backend(tiny, monkeypatch):
-    monkeypatch.setattr(local, "load", lambda name, device, dtype: tiny(name).lm)
+    monkeypatch.setattr(local.models, "load", lambda name, device, dtype: tiny(name).lm)
     return local.LocalBackend(list(TEXT))
 
 

@@ -69,7 +69,7 @@ def test_a_context_that_is_too_short(tiny, monkeypatch):
 
 
 def test_through_the_backend(tiny, monkeypatch):
-    monkeypatch.setattr(local, "load", lambda name, device, dtype: tiny(name).lm)
+    monkeypatch.setattr(local.models, "load", lambda name, device, dtype: tiny(name).lm)
     backend = local.LocalBackend(["gpt2", "t5"])
     text = backend.read("gpt2", TEXT).ids
     patterns = backend.head_patterns("gpt2", text)

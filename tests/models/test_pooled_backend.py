@@ -21,8 +21,10 @@ def loads(tiny, monkeypatch):
         loaded.append(name)
         return tiny(name).lm
 
-    monkeypatch.setattr(local, "load", load)
-    monkeypatch.setattr(local.LanguageModel, "speed_up", lambda self: False)  # takes seconds, and is not looked at here
+    monkeypatch.setattr(local.models, "load", load)
+    monkeypatch.setattr(
+        local.models.LanguageModel, "speed_up", lambda self: False
+    )  # takes seconds, and is not looked at here
     return loaded
 
 
@@ -64,14 +66,19 @@ def test_one_whose_generator_is_closed_may_go(backend):
     assert backend._pool._kept["gpt2"].users == 0
 
 
-METHODS = [name for name in vars(Backend) if not name.startswith("_") and name not in ("open", "forget", "examples")]
+METHODS = [
+    name
+    for part in Backend.__mro__
+    if part.__module__.startswith("playground.")
+    for name in vars(part)
+    if not name.startswith("_") and name not in ("open", "forget", "examples")
+    if list(inspect.signature(getattr(Backend, name)).parameters)[1:2] == ["model"]
+]
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_holds_its_model(backend, monkeypatch, name):
     method = getattr(Backend, name)
-    if list(inspect.signature(method).parameters)[1:2] != ["model"]:
-        return
     taken = []
     monkeypatch.setattr(backend._pool, "_take", lambda model: taken.append(model) or 1 / 0)
     others = [None] * (len(inspect.signature(method).parameters) - 2)
@@ -84,3 +91,8 @@ def test_every_method_holds_its_model(backend, monkeypatch, name):
     with pytest.raises(ZeroDivisionError):
         call()
     assert taken == ["gpt2"]
+
+
+def test_the_methods_of_all_parts_are_looked_at():
+    assert len(METHODS) == len(set(METHODS))
+    assert {"spec", "generate", "head_map", "what_if"} < set(METHODS)

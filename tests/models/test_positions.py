@@ -149,7 +149,7 @@ def test_a_model_without_positions_and_one_with_others(tiny):
 def test_without_positions_two_way_attention_ignores_the_order(tiny, monkeypatch):
     """Bags of words: with its position embeddings zeroed, BERT gives every pair of tokens the same weight."""
     lm = tiny("bert").lm
-    monkeypatch.setattr(local, "load", lambda name, device, dtype: lm)
+    monkeypatch.setattr(local.models, "load", lambda name, device, dtype: lm)
     text = lm.read(TEXT).ids
     table = lm.loaded.model.bert.embeddings.position_embeddings.weight
     backend = local.LocalBackend(["bert"], cache_bytes=0)
@@ -174,7 +174,7 @@ def test_without_positions_two_way_attention_ignores_the_order(tiny, monkeypatch
 
 
 def test_changes_are_those_of_the_maps(tiny, monkeypatch):
-    monkeypatch.setattr(local, "load", lambda name, device, dtype: tiny(name).lm)
+    monkeypatch.setattr(local.models, "load", lambda name, device, dtype: tiny(name).lm)
     backend = local.LocalBackend(["gpt2", "t5"])
     text = backend.read("gpt2", TEXT).ids
     found, mapped = backend.shuffle_comparison("gpt2", text, 3), backend.shuffled_map("gpt2", text, 1, 2, 3)
@@ -191,7 +191,7 @@ def test_changes_are_those_of_the_maps(tiny, monkeypatch):
 @pytest.mark.parametrize("kind", ["encoder", "decoder", "cross"])
 def test_shuffled_words_of_a_pair_are_those_of_transformers(tiny, monkeypatch, family, kind):
     """The reference reads the same tokens in the other order; each weight is followed with its tokens."""
-    monkeypatch.setattr(local, "load", lambda name, device, dtype: tiny(name).lm)
+    monkeypatch.setattr(local.models, "load", lambda name, device, dtype: tiny(name).lm)
     backend = local.LocalBackend([family])
     text = backend.read(family, "The fox said to the girl", "une petite fille").ids
     found = backend.shuffled_map(family, text, 1, 1, kind=kind)

@@ -10,7 +10,7 @@ from playground.records import PlaygroundError, TextIds
 
 @pytest.fixture
 def backend(tiny, monkeypatch):
-    monkeypatch.setattr(local, "load", lambda name, device, dtype: tiny(name).lm)
+    monkeypatch.setattr(local.models, "load", lambda name, device, dtype: tiny(name).lm)
     return local.LocalBackend(["gpt2", "bert"])
 
 

@@ -93,7 +93,7 @@ def test_numbers_that_are_none_are_said():
 
 
 def test_through_the_backend(monkeypatch):
-    monkeypatch.setattr(local, "load", lambda name, device, dtype: tiny_lm("gpt2"))
+    monkeypatch.setattr(local.models, "load", lambda name, device, dtype: tiny_lm("gpt2"))
     backend = local.LocalBackend(["gpt2"])
     np.testing.assert_array_equal(
         backend.token_loss("gpt2", TextIds(IDS)).losses_nats, tiny_lm("gpt2").token_loss(list(IDS)).losses_nats

@@ -19,7 +19,7 @@ PAIRS = ["bart", "marian", "t5"]
 
 @pytest.fixture
 def backend(tiny, monkeypatch):
-    monkeypatch.setattr(local, "load", lambda name, device, dtype: tiny(name).lm)
+    monkeypatch.setattr(local.models, "load", lambda name, device, dtype: tiny(name).lm)
     return local.LocalBackend(["bert", *PAIRS, "gpt2"])
 
 

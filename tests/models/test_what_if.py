@@ -313,7 +313,7 @@ def test_attention_beside_it(monkeypatch):
     from scipy.stats import spearmanr
 
     lm = tiny_lm("gpt2")
-    monkeypatch.setattr(local, "load", lambda name, device, dtype: lm)
+    monkeypatch.setattr(local.models, "load", lambda name, device, dtype: lm)
     backend = local.LocalBackend(["gpt2"])
     text, switch = TextIds(IDS), threading.Event()
     importance = list(backend.head_importance("gpt2", text, TOKEN, "zero", "self", switch))[-1]

@@ -28,7 +28,7 @@ def test_cross_attention_has_words_of_both(tiny):
 
 
 def test_through_the_backend(tiny, monkeypatch):
-    monkeypatch.setattr(local, "load", lambda name, device, dtype: tiny(name).lm)
+    monkeypatch.setattr(local.models, "load", lambda name, device, dtype: tiny(name).lm)
     backend = local.LocalBackend(["gpt2"])
     text = backend.read("gpt2", TEXT).ids
     assert len(backend.word_map("gpt2", text, 0, 1).key_words) == 13

@@ -1,46 +1,34 @@
 """A loaded model and everything that can be asked of it: what a notebook uses, and the page's backend."""
 
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
 from playground.analysis.guessing import judge_guess
-from playground.analysis.head_importance import head_importance
-from playground.analysis.logit_lens import ResidualStream, logit_lens, read_residuals
 from playground.analysis.masked_prediction import predict_masked, predict_without_source
 from playground.analysis.model_card import read_model_card
 from playground.analysis.positions import read_positions
 from playground.analysis.repeated import repeated_ids
-from playground.analysis.token_loss import token_loss, written_tokens
-from playground.analysis.what_if import MOST_WRITTEN, what_if, write_changed
 from playground.attention.attention import Attention, check_place, check_places
 from playground.attention.budget import DEFAULT_MAX_BYTES
 from playground.attention.capture import capture_attention
-from playground.attention.interface import install
 from playground.decoding import run as decoding
 from playground.decoding.plan import check_context
 from playground.decoding.preview import next_token, take_reading
 from playground.decoding.script import write_script
 from playground.decoding.traced import speed_up
+from playground.language_model.inside import Inside
+from playground.language_model.texts import GivenText, TextOrIds
 from playground.models import loading
-from playground.models.loading import LoadedModel
-from playground.models.reading import read_ids, read_text, start_tokens, tokens_of
+from playground.models.reading import read_text, start_tokens
 from playground.models.vocabulary import unknown_words
 from playground.records import (
     AttentionKind,
-    Change,
-    ChangedKind,
-    ChangedText,
     GenerationRecord,
     GenerationSettings,
     Guess,
-    HeadImportance,
-    HeadsOff,
-    LogitLens,
     MaskedPrediction,
     ModelCard,
-    ModelSpec,
     NextToken,
     PlaygroundError,
     PositionalSignal,
@@ -49,23 +37,12 @@ from playground.records import (
     Step,
     TextIds,
     Token,
-    TokenLoss,
     TokenScore,
-    WhatIf,
 )
 
 
-class LanguageModel:
+class LanguageModel(Inside):
     """A transformers model with its tokenizer. Safe to use from several threads at once."""
-
-    def __init__(self, loaded: LoadedModel) -> None:
-        self.loaded = loaded
-        install(loaded.model)
-
-    @property
-    def spec(self) -> ModelSpec:
-        """What the model is: name, kind, sizes, dtype, device."""
-        return self.loaded.spec
 
     def model_card(self, licence: str = "") -> ModelCard:
         """Return the sizes of all parts of the model, where it was loaded and why, and the licence that is given."""
@@ -121,8 +98,8 @@ class LanguageModel:
 
     def attention(
         self,
-        text: str | GenerationRecord | TextIds | tuple[int, ...] | list[int],
-        target: str | tuple[int, ...] | list[int] | None = None,
+        text: GivenText,
+        target: TextOrIds | None = None,
         pair: str | None = None,
         *,
         layers: Sequence[int] | None = None,
@@ -161,85 +138,13 @@ class LanguageModel:
         """
         return self.attention(text).scores
 
-    def token_loss(
-        self,
-        text: str | GenerationRecord | TextIds | tuple[int, ...] | list[int],
-        target: str | tuple[int, ...] | list[int] | None = None,
-    ) -> TokenLoss:
-        """Return the loss of each token given those before it, in nats; of an encoder-decoder, of its target's.
-
-        Raises PlaygroundError where the text is too long, or the model predicts no token from those before it.
-        """
-        return token_loss(self.loaded, self._read_checked(text, target))
-
-    def residuals(
-        self,
-        text: str | GenerationRecord | TextIds | tuple[int, ...] | list[int],
-        target: str | tuple[int, ...] | list[int] | None = None,
-    ) -> ResidualStream:
-        """Run the model once and keep its residual stream, for `logit_lens` at several positions."""
-        return read_residuals(self.loaded, self._read_checked(text, target))
-
-    def logit_lens(self, stream: ResidualStream, position: int = 0, *, parts: bool = False) -> LogitLens:
-        """Return what the residual stream already holds of the next token, at the positions around `position`.
-
-        parts: behind each layer's attention, too. Of an encoder-decoder positions are its target's. Raises
-        PlaygroundError where the position is out of range.
-        """
-        return logit_lens(self.loaded, stream, check_place("position", position, len(stream.written)), parts=parts)
-
-    def what_if(
-        self,
-        text: str | GenerationRecord | TextIds | tuple[int, ...] | list[int],
-        token: int,
-        change: Change,
-        target: str | tuple[int, ...] | list[int] | None = None,
-    ) -> WhatIf:
-        """Return the prediction of `token`, and the losses of all, as they are and with a part switched off.
-
-        Raises PlaygroundError for what there is not to switch off.
-        """
-        read = self._read_checked(text, target)
-        return what_if(self.loaded, read, self._written_place(read, token), change)
-
-    def write_changed(
-        self,
-        text: str | GenerationRecord | TextIds | tuple[int, ...] | list[int],
-        token: int,
-        change: Change,
-        n_tokens: int = 20,
-        cancel: threading.Event | None = None,
-    ) -> ChangedText:
-        """Return what is written greedily from the tokens before `token`, as it is and with a part switched off."""
-        read = self._read_checked(text)
-        if not 1 <= n_tokens <= MOST_WRITTEN:
-            raise PlaygroundError(f"Write 1 to {MOST_WRITTEN} tokens, not {str(n_tokens)[:40]}.")
-        place = self._written_place(read, token)
-        return write_changed(self.loaded, read, place, change, n_tokens, cancel or threading.Event())
-
-    def head_importance(
-        self,
-        text: str | GenerationRecord | TextIds | tuple[int, ...] | list[int],
-        token: int,
-        how: HeadsOff = "zero",
-        kind: ChangedKind = "self",
-        cancel: threading.Event | None = None,
-    ) -> Iterator[HeadImportance]:
-        """Yield how the log-probability of `token` changes with each head off, more heads each time."""
-        read = self._read_checked(text)
-        place = self._written_place(read, token)
-        return head_importance(self.loaded, read, place, how, kind, cancel or threading.Event())
-
-    def _written_place(self, read: ReadText, token: int) -> int:
-        return check_place("token", token, len(written_tokens(self.loaded, read)))
-
     def masked_prediction(
         self,
         text: str | TextIds | tuple[int, ...] | list[int],
         hidden: Sequence[int] = (),
         *,
         mask_off: bool = False,
-        target: str | tuple[int, ...] | list[int] | None = None,
+        target: TextOrIds | None = None,
         kind: AttentionKind | None = None,
     ) -> MaskedPrediction:
         """Return what is predicted with tokens hidden from all others, or with the causal mask off, in all layers.
@@ -286,7 +191,7 @@ class LanguageModel:
 
     def next_token(
         self,
-        text: str | tuple[int, ...] | list[int],
+        text: TextOrIds,
         written: tuple[int, ...] | list[int] = (),
         settings: GenerationSettings | None = None,
     ) -> NextToken:
@@ -302,7 +207,7 @@ class LanguageModel:
 
     def judge_guess(
         self,
-        prompt: str | tuple[int, ...] | list[int],
+        prompt: TextOrIds,
         written: tuple[int, ...] | list[int],
         step: Step,
         text: str,
@@ -315,7 +220,7 @@ class LanguageModel:
         """
         return judge_guess(self.loaded, text, sure, step, self.next_token(prompt, written))
 
-    def reading(self, text: str | tuple[int, ...] | list[int]) -> Reading:
+    def reading(self, text: TextOrIds) -> Reading:
         """Return what a decoder thought of each token of a text: log-probability, entropy, probability of ending."""
         if self.spec.kind != "decoder":
             raise PlaygroundError(f"{self.spec.name} is no decoder: it expects no token from those before it.")
@@ -324,52 +229,6 @@ class LanguageModel:
     def script(self, prompt: str, settings: GenerationSettings | None = None, **options: Any) -> str:
         """Return the Python lines that repeat such a run with transformers alone."""
         return write_script(self.loaded, prompt, build_settings(settings, options))
-
-    def _read_checked(
-        self,
-        text: str | GenerationRecord | TextIds | tuple[int, ...] | list[int],
-        target: str | tuple[int, ...] | list[int] | None = None,
-        pair: str | None = None,
-    ) -> ReadText:
-        """Return what is asked of. Raises PlaygroundError where it does not fit the context."""
-        read = self._read(text, target, pair)
-        check_context(self.loaded, len(read.tokens))
-        check_context(self.loaded, len(read.target_tokens), what="target")
-        return read
-
-    def _tokens(self, text: str | tuple[int, ...] | list[int], *, is_target: bool = False) -> tuple[Token, ...]:
-        if isinstance(text, list | tuple):
-            return tokens_of(self.loaded, text)
-        return self.loaded.codec.encode(text, is_target=is_target)
-
-    def _read(
-        self,
-        text: str | GenerationRecord | TextIds | tuple[int, ...] | list[int],
-        target: str | tuple[int, ...] | list[int] | None,
-        pair: str | None,
-    ) -> ReadText:
-        """Return what `attention` is asked of. Raises PlaygroundError for what the model has no second text for."""
-        kind, name = self.spec.kind, self.spec.name
-        if target is not None and kind != "encoder-decoder":
-            raise PlaygroundError(f"{name} reads one text: a target is for encoder-decoders.")
-        if pair is not None and (kind != "encoder" or not isinstance(text, str)):
-            raise PlaygroundError(f"A pair is two sentences, both as text, for an encoder; {name} is of kind {kind}.")
-        if isinstance(target, str) and not target.strip():
-            raise PlaygroundError(
-                "The target is empty: give what the model wrote, or should have written; without any target there is "
-                "the encoder's attention alone."
-            )
-        if pair is not None:
-            return read_text(self.loaded, str(text), pair)
-        if isinstance(text, TextIds):
-            return read_ids(self.loaded, text)
-        if not isinstance(text, GenerationRecord):
-            tokens, written = self._tokens(text), () if target is None else self._tokens(target, is_target=True)
-        elif kind == "encoder-decoder":
-            tokens, written = text.prompt_tokens, tuple(step.token for step in text.steps)
-        else:
-            tokens, written = text.tokens, ()
-        return ReadText(tokens, (*start_tokens(self.loaded), *written) if written else ())
 
 
 def load(name: str, device: str = "auto", dtype: str = "auto") -> LanguageModel:

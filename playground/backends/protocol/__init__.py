@@ -1,0 +1,17 @@
+"""What the page and the HTTP endpoints can ask for: one method per user action."""
+
+from typing import Protocol, runtime_checkable
+
+from playground.backends.protocol.attention import ShowsAttention
+from playground.backends.protocol.inside import LooksInside
+from playground.backends.protocol.models import OffersModels
+from playground.backends.protocol.writing import Writes
+
+
+@runtime_checkable
+class Backend(OffersModels, Writes, ShowsAttention, LooksInside, Protocol):
+    """Runs models. Every method may raise PlaygroundError with a message fit for the page.
+
+    A text is named by the ids of its tokens (TextIds): what a model generated as it was generated, what was typed as
+    `read` gives it. `kind` is one of those that `attention_shapes` gives.
+    """
