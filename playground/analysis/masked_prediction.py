@@ -3,16 +3,20 @@
 The decoder of an encoder-decoder too, from whose source tokens can be hidden besides.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
+from playground.attention.attention import check_places
 from playground.attention.interface import AttentionCall, additive, capture_calls, causal_mask, is_installed
 from playground.attention.places import kind_of
+from playground.decoding.plan import check_context
 from playground.models.loading import LoadedModel
-from playground.records import AttentionKind, Candidate, MaskedPrediction, PlaygroundError, Token
+from playground.models.reading import start_tokens
+from playground.records import AttentionKind, Candidate, MaskedPrediction, PlaygroundError, ReadText, Token
 
 # Nats by which a pass with the ordinary mask, given as a matrix, may differ from one without: other kernels round
 # otherwise
@@ -31,22 +35,63 @@ class _Pass:
 
 def predict_masked(
     loaded: LoadedModel,
-    tokens: tuple[Token, ...],
-    hidden: tuple[int, ...] = (),
+    read: ReadText,
+    hidden: Sequence[int] = (),
     *,
     mask_off: bool = False,
+    kind: AttentionKind | None = None,
     n_candidates: int = 10,
-    source: tuple[Token, ...] = (),
 ) -> MaskedPrediction:
-    """Run a decoder with another mask in all layers, and without, and return what both predict.
+    """Run a model that predicts the next token with tokens hidden, and without, and return what both predict.
 
-    A hidden token is seen by no token but itself. `mask_off` lets every token see every other one, so that each
-    token's loss shows how the model does when the answer is before its eyes. The mask is given to the model as
-    numbers to add  # (1, 1, query, key). Of an encoder-decoder with its `source` it is the mask of the decoder's
-    look at its own text. Raises PlaygroundError where the model does not take such a mask in every layer, which is
-    looked up in what its layers were called with, or where it changes what an ordinary mask gives.
+    kind: where its tokens are hidden: of a decoder "self"; of an encoder-decoder in the "decoder" (the default), or
+    those of the source, from its encoder and decoder ("encoder") or from its decoder only ("cross"). `mask_off` lets
+    every token of a causal text see every other one. Raises PlaygroundError where a text is too long, no token is left
+    in sight, there is no causal mask to take off, or the model predicts no next token or does not take such a mask.
     """
+    is_pair = loaded.spec.kind == "encoder-decoder"
+    kinds: tuple[AttentionKind, ...] = ("decoder", "encoder", "cross") if is_pair else ("self",)
+    kind = kind or kinds[0]
+    if kind not in kinds:
+        raise PlaygroundError(f"kind must be {' or '.join(kinds)} for {loaded.spec.name}, not {str(kind)[:40]!r}.")
+    written = (read.target_tokens or start_tokens(loaded)) if is_pair else read.tokens
+    check_context(loaded, len(read.tokens))
+    check_context(loaded, len(written), what="target")
+    hidden_of = written if kind in ("decoder", "self") else read.tokens
+    places = check_places("hidden", hidden, len(hidden_of))
+    if len(places) == len(hidden_of):
+        raise PlaygroundError("At least one token must stay in sight.")
     _check_decodes(loaded)
+    if kind in ("decoder", "self"):
+        plain, changed = _without_looks(loaded, written, places, mask_off, read.tokens if is_pair else ())
+    elif mask_off:
+        raise PlaygroundError("The source is read at once: there is no causal mask to take off. Hide tokens of it.")
+    else:
+        plain, changed = _without_source(loaded, read.tokens, written, places, kind)
+    return MaskedPrediction(
+        tokens=written,
+        hidden=places,
+        mask_off=mask_off,
+        kind=kind,
+        hidden_tokens=tuple(hidden_of[place] for place in places),
+        original_candidates=_best(loaded, plain, n_candidates),
+        candidates=_best(loaded, changed, n_candidates),
+        original_loss_nats=_loss_of_each(plain),
+        loss_nats=_loss_of_each(changed),
+    )
+
+
+def _without_looks(
+    loaded: LoadedModel, tokens: tuple[Token, ...], hidden: tuple[int, ...], mask_off: bool, source: tuple[Token, ...]
+) -> tuple[_Pass, _Pass]:
+    """Run a decoder as it is, and with another mask in all layers.
+
+    A hidden token is seen by no token but itself. With the mask off each token's loss shows how the model does when
+    the answer is before its eyes. The mask is given to the model as numbers to add  # (1, 1, query, key). Of an
+    encoder-decoder with its `source` it is the mask of the decoder's look at its own text. Raises PlaygroundError
+    where the model does not take such a mask in every layer, which is looked up in what its layers were called with,
+    or where it changes what an ordinary mask gives.
+    """
     kind: AttentionKind = "decoder" if source else "self"
     name = "decoder_attention_mask" if source else "attention_mask"
     inputs = _inputs(loaded, tokens, source)
@@ -59,30 +104,21 @@ def predict_masked(
     for call, visible in zip(_of_kind(loaded, changed, kind), wanted, strict=True):
         if not torch.equal(_visible(loaded, call, *visible.shape), visible):
             raise _unsupported(loaded)
-    return MaskedPrediction(
-        tokens=tokens,
-        hidden=hidden,
-        mask_off=mask_off,
-        kind=kind,
-        hidden_tokens=tuple(tokens[place] for place in hidden),
-        **_outcomes(loaded, plain, changed, n_candidates),
-    )
+    return plain, changed
 
 
-def predict_without_source(
+def _without_source(
     loaded: LoadedModel,
     source: tuple[Token, ...],
     target: tuple[Token, ...],
-    hidden: tuple[int, ...] = (),
-    kind: AttentionKind = "encoder",
-    n_candidates: int = 10,
-) -> MaskedPrediction:
-    """Run an encoder-decoder with tokens of its source hidden, and without, and return what both predict.
+    hidden: tuple[int, ...],
+    kind: AttentionKind,
+) -> tuple[_Pass, _Pass]:
+    """Run an encoder-decoder as it is, and with tokens of its source hidden.
 
     kind "encoder": from its encoder and its decoder, as padding is; "cross": from its decoder only, so that the
-    other tokens still know of them. The target begins with the start token. Raises PlaygroundError as predict_masked.
+    other tokens still know of them. The target begins with the start token. Raises PlaygroundError as _without_looks.
     """
-    _check_decodes(loaded)
     inputs = _inputs(loaded, target, source)
     plain = _run(loaded, target, inputs)
     mask = torch.ones_like(inputs["attention_mask"])  # (1, key)
@@ -101,14 +137,7 @@ def predict_without_source(
             seen, sees = (_visible(loaded, call, *size) for call in (before, after))
             if not torch.equal(sees, seen & mask[0].bool()):
                 raise _unsupported(loaded)
-    return MaskedPrediction(
-        tokens=target,
-        hidden=hidden,
-        mask_off=False,
-        kind=kind,
-        hidden_tokens=tuple(source[place] for place in hidden),
-        **_outcomes(loaded, plain, changed, n_candidates),
-    )
+    return plain, changed
 
 
 def _check_decodes(loaded: LoadedModel) -> None:
@@ -135,16 +164,6 @@ def _of_kind(loaded: LoadedModel, run: _Pass, kind: AttentionKind) -> list[Atten
     if not found:
         raise _unsupported(loaded)
     return found
-
-
-def _outcomes(loaded: LoadedModel, plain: _Pass, changed: _Pass, n_candidates: int) -> dict[str, Any]:
-    """Return the fields of a MaskedPrediction that say what came of both."""
-    return {
-        "original_candidates": _best(loaded, plain, n_candidates),
-        "candidates": _best(loaded, changed, n_candidates),
-        "original_loss_nats": _loss_of_each(plain),
-        "loss_nats": _loss_of_each(changed),
-    }
 
 
 def _run(loaded: LoadedModel, tokens: tuple[Token, ...], inputs: dict[str, Any]) -> _Pass:

@@ -5,15 +5,14 @@ from dataclasses import fields
 from typing import Any
 
 from playground.analysis.guessing import judge_guess
-from playground.analysis.masked_prediction import predict_masked, predict_without_source
+from playground.analysis.masked_prediction import predict_masked
 from playground.analysis.model_card import read_model_card
 from playground.analysis.positions import read_positions
 from playground.analysis.repeated import repeated_ids
-from playground.attention.attention import Attention, check_place, check_places
+from playground.attention.attention import Attention, check_place
 from playground.attention.budget import DEFAULT_MAX_BYTES
 from playground.attention.capture import capture_attention
 from playground.decoding import run as decoding
-from playground.decoding.plan import check_context
 from playground.decoding.preview import next_token, take_reading
 from playground.decoding.script import write_script
 from playground.decoding.traced import speed_up
@@ -154,25 +153,7 @@ class LanguageModel(Inside):
         where a text is too long, no token is left in sight, there is no causal mask to take off, or the model predicts
         no next token or does not take such a mask.
         """
-        read = self._read(text, target, None)
-        is_pair = self.spec.kind == "encoder-decoder"
-        kinds = ("decoder", "encoder", "cross") if is_pair else ("self",)
-        kind = kind or kinds[0]
-        if kind not in kinds:
-            raise PlaygroundError(f"kind must be {' or '.join(kinds)} for {self.spec.name}, not {str(kind)[:40]!r}.")
-        written = (read.target_tokens or start_tokens(self.loaded)) if is_pair else read.tokens
-        check_context(self.loaded, len(read.tokens))
-        check_context(self.loaded, len(written), what="target")
-        n_tokens = len(written if kind in ("decoder", "self") else read.tokens)
-        places = check_places("hidden", hidden, n_tokens)
-        if len(places) == n_tokens:
-            raise PlaygroundError("At least one token must stay in sight.")
-        if kind in ("decoder", "self"):
-            source = read.tokens if is_pair else ()
-            return predict_masked(self.loaded, written, places, mask_off=mask_off, source=source)
-        if mask_off:
-            raise PlaygroundError("The source is read at once: there is no causal mask to take off. Hide tokens of it.")
-        return predict_without_source(self.loaded, read.tokens, written, places, kind)
+        return predict_masked(self.loaded, self._read(text, target, None), hidden, mask_off=mask_off, kind=kind)
 
     def positions(self, n_positions: int = 64, side: str = "encoder") -> PositionalSignal:
         """Return what tells the model the order of tokens, for the first `n_positions` places.
