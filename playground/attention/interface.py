@@ -115,12 +115,8 @@ def attend(
     """The attention function that models call; output as of transformers' own."""
     # sdpa refuses a softcap and would ignore sinks
     is_eager = any(kwargs.get(name) is not None for name in ("softcap", "s_aux", "sinks"))
-    function = _edited(module, _attend_eagerly if is_eager else sdpa_attention_forward)
-    output, weights = function(module, query, key, value, attention_mask, **kwargs)
-    if (recorder := _recorder.get()) is not None:
-        call = _keep(module, query, key, value, attention_mask, kwargs)
-        recorder.add(replace(call, output=output.detach()))
-    return output, weights
+    function = _attend_eagerly if is_eager else sdpa_attention_forward
+    return _attend_with(function, module, (query, key, value), attention_mask, kwargs)
 
 
 def attend_eager(
@@ -132,11 +128,20 @@ def attend_eager(
     **kwargs: Any,
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
     """The same, for models that cannot use sdpa."""
-    function = _edited(module, _attend_eagerly)
-    output, weights = function(module, query, key, value, attention_mask, **kwargs)
+    return _attend_with(_attend_eagerly, module, (query, key, value), attention_mask, kwargs)
+
+
+def _attend_with(
+    function: Callable[..., tuple[torch.Tensor, torch.Tensor | None]],
+    module: nn.Module,
+    states: tuple[torch.Tensor, torch.Tensor, torch.Tensor],
+    mask: torch.Tensor | None,
+    kwargs: dict[str, Any],
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Attend by one of transformers' functions, or by what edits the module's calls; a recorder keeps the call."""
+    output, weights = _edited(module, function)(module, *states, mask, **kwargs)
     if (recorder := _recorder.get()) is not None:
-        call = _keep(module, query, key, value, attention_mask, kwargs)
-        recorder.add(replace(call, output=output.detach()))
+        recorder.add(replace(_keep(module, *states, mask, kwargs), output=output.detach()))
     return output, weights
 
 

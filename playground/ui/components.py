@@ -32,6 +32,11 @@ def script_with_palette(path: str) -> str:
     return read_asset(path).replace("PALETTE", read_asset("palette.json"))
 
 
+def build_heading(title: str, words: str = "") -> gr.HTML:
+    """Build what stands above a panel: its title, and what is to be seen there; both are HTML of our own."""
+    return gr.HTML(f"<h3>{title}</h3>" + (f"<p>{words}</p>" if words else ""), elem_classes=["panel-title"])
+
+
 def build_token_chips(elem_id: str) -> gr.HTML:
     """Build the text as chips.
 

@@ -4,9 +4,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from playground.records import Candidate, MaskedPrediction, Token
-from playground.views.figure import base_layout
-from playground.views.labels import axis_labels, plain_label
-from playground.views.palette import SeriesName, series_color
+from playground.views.candidate_bars import Bars, draw_candidate_bars
+from playground.views.labels import plain_label
 
 SHOWN = 10
 ROW_PIXELS = 26
@@ -24,32 +23,16 @@ def draw_masked_prediction(prediction: MaskedPrediction) -> go.Figure:
     before = {candidate.id: candidate for candidate in prediction.original_candidates[:SHOWN]}
     after = {candidate.id: candidate for candidate in prediction.candidates[:SHOWN]}
     ids = list(before | after)
-    names = axis_labels([_token((before | after)[id]) for id in ids])
-    bars: list[tuple[SeriesName, str, dict[int, Candidate]]] = [
-        ("before", "as it was", before),
-        ("chosen", "counterfactual", after),
-    ]
-    figure = go.Figure(layout=base_layout(height=ROW_PIXELS * len(ids) + 96, barmode="group", bargap=0.25))
-    for series, name, candidates in bars:
-        figure.add_bar(
-            orientation="h",
-            name=name,
-            x=[100 * candidates[id].raw_probability if id in candidates else None for id in ids],
-            y=names,
-            marker={"color": series_color(series), "cornerradius": 2},
-            hovertemplate="'%{y}' " + name + ": %{x:.2f} %<extra></extra>",
-            meta={"series": series},
-        )
-    figure.update_layout(
-        legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "traceorder": "normal"},
-        meta={"hover": "plotly"},
+
+    def percent(candidates: dict[int, Candidate]) -> list[float | None]:
+        return [100 * candidates[id].raw_probability if id in candidates else None for id in ids]
+
+    return draw_candidate_bars(
+        [_token((before | after)[id]) for id in ids],
+        [Bars("before", "as it was", percent(before)), Bars("chosen", "counterfactual", percent(after))],
+        title="probability of the next token, %",
+        row_pixels=ROW_PIXELS,
     )
-    figure.update_xaxes(title="probability of the next token, %", rangemode="tozero", fixedrange=True, automargin=True)
-    figure.update_yaxes(
-        type="category", autorange="reversed", tickvals=names, ticktext=names, ticklen=0, automargin=True,
-        fixedrange=True,
-    )  # fmt: skip
-    return figure
 
 
 def leak_sentence(prediction: MaskedPrediction) -> str:

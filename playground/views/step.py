@@ -3,12 +3,10 @@
 import plotly.graph_objects as go
 
 from playground.records import Candidate, Step, Token
-from playground.views.figure import base_layout
+from playground.views.candidate_bars import Bars, draw_candidate_bars
 from playground.views.labels import axis_labels, plain_label
-from playground.views.palette import SeriesName, series_color
 
 SHOWN = 15
-ROW_PIXELS = 30
 
 
 def shown_candidates(step: Step, most: int = SHOWN) -> tuple[Candidate, ...]:
@@ -22,46 +20,32 @@ def shown_candidates(step: Step, most: int = SHOWN) -> tuple[Candidate, ...]:
 def draw_step(step: Step, *, most: int = SHOWN) -> go.Figure:
     """Draw two bars a candidate: the model's own probability, and what the filters left of it, in percent."""
     candidates = shown_candidates(step, most)
-    names = axis_labels([Token(c.id, c.text, c.label) for c in candidates])
     before = [100 * candidate.raw_probability for candidate in candidates]
     after = [100 * candidate.probability for candidate in candidates]
-    chosen = [candidate.id == step.chosen.id for candidate in candidates]
-    ids = [candidate.id for candidate in candidates]
-    figure = go.Figure(layout=base_layout(height=ROW_PIXELS * len(candidates) + 96, barmode="group", bargap=0.25))
-    bars: list[tuple[SeriesName, str, list[float]]] = [
-        ("before", "model", before),
-        ("after", "after the filters", after),
-    ]
-    for series, name, values in bars:
-        figure.add_bar(
-            orientation="h",
-            name=name,
-            x=values,
-            y=names,
-            customdata=ids,
-            marker={"color": series_color(series), "cornerradius": 2},
-            text=[f"{value:.1f}" if value >= 0.05 else ("0" if value == 0 else "<0.1") for value in values],
+    bars = [Bars("before", "model", before), Bars("after", "after the filters", after)]
+    tokens = [Token(candidate.id, candidate.text, candidate.label) for candidate in candidates]
+    figure = draw_candidate_bars(tokens, bars)
+    for at, (_, name, values) in enumerate(bars):
+        figure.update_traces(
+            selector=at,
+            customdata=[candidate.id for candidate in candidates],
+            text=[_in_percent(value) for value in values],
             textposition="outside",
             cliponaxis=False,
             hovertemplate="'%{y}' (id %{customdata}), " + name + ": %{x:.3f} %<extra></extra>",
-            meta={"series": series},
         )
-    figure.update_layout(
-        legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "traceorder": "normal"},
-        meta={"chosen": names[chosen.index(True)], "hover": "plotly"},
-    )
-    figure.update_xaxes(title="probability, %", rangemode="tozero", zeroline=False, fixedrange=True, automargin=True)
+    names = axis_labels(tokens)
+    chosen = [candidate.id == step.chosen.id for candidate in candidates]
+    figure.update_layout(meta={"chosen": names[chosen.index(True)], "hover": "plotly"})
     figure.update_xaxes(range=[0, max(1.0, *before, *after) * 1.12])
     figure.update_yaxes(
-        type="category",
-        autorange="reversed",
-        tickvals=names,
-        ticktext=[f"<b>▸ {name}</b>" if is_chosen else name for name, is_chosen in zip(names, chosen, strict=True)],
-        ticklen=0,
-        automargin=True,
-        fixedrange=True,
+        ticktext=[f"<b>▸ {name}</b>" if is_chosen else name for name, is_chosen in zip(names, chosen, strict=True)]
     )
     return figure
+
+
+def _in_percent(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f}" if value >= 0.05 else "0" if value == 0 else "<0.1"
 
 
 def describe_step(step: Step) -> str:

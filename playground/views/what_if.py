@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from playground.records import AttentionExplains, Change, ChangedText, HeadImportance, Token, WhatIf
+from playground.views.candidate_bars import Bars, draw_candidate_bars
 from playground.views.figure import base_layout
 from playground.views.heads_overview import grid_lines, number_axis
 from playground.views.labels import axis_labels, plain_label, readable
@@ -24,32 +25,15 @@ HOW = {
 
 def draw_prediction(result: WhatIf) -> go.Figure:
     """Draw two bars a candidate: the model's own probability, and that under the change, in percent."""
-    names = axis_labels([Token(c.id, c.text, c.label) for c in result.candidates])
-    bars: list[tuple[SeriesName, str, list[float]]] = [
-        ("before", "the model", [100 * candidate.raw_probability for candidate in result.candidates]),
-        ("chosen", "under the change", [100 * candidate.probability for candidate in result.candidates]),
-    ]
-    figure = go.Figure(layout=base_layout(height=ROW_PIXELS * len(names) + 96, barmode="group", bargap=0.25))
-    for series, name, values in bars:
-        figure.add_bar(
-            orientation="h",
-            name=name,
-            x=values,
-            y=names,
-            marker={"color": series_color(series), "cornerradius": 2},
-            hovertemplate="'%{y}' " + name + ": %{x:.3f} %<extra></extra>",
-            meta={"series": series},
-        )
-    figure.update_layout(
-        legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "traceorder": "normal"},
-        meta={"hover": "plotly"},
+    candidates = result.candidates
+    return draw_candidate_bars(
+        [Token(candidate.id, candidate.text, candidate.label) for candidate in candidates],
+        [
+            Bars("before", "the model", [100 * candidate.raw_probability for candidate in candidates]),
+            Bars("chosen", "under the change", [100 * candidate.probability for candidate in candidates]),
+        ],
+        row_pixels=ROW_PIXELS,
     )
-    figure.update_xaxes(title="probability, %", rangemode="tozero", zeroline=False, fixedrange=True, automargin=True)
-    figure.update_yaxes(
-        type="category", autorange="reversed", tickvals=names, ticktext=names, ticklen=0, automargin=True,
-        fixedrange=True,
-    )  # fmt: skip
-    return figure
 
 
 def draw_loss_change(result: WhatIf) -> go.Figure:

@@ -10,7 +10,7 @@ import gradio as gr
 from playground.backends.protocol import Backend
 from playground.records import AttentionKind, PatternName
 from playground.ui.caption import look_caption
-from playground.ui.components import build_chart, build_download, build_overview
+from playground.ui.components import build_chart, build_download, build_heading, build_overview
 from playground.ui.head_views.base import HINT, HeadView, drawn_of_text
 from playground.ui.head_views.bertviz import BertvizPanel
 from playground.ui.head_views.flow import FlowPanel
@@ -155,16 +155,15 @@ def build_attention() -> AttentionTab:
     with gr.Row(elem_id="attention-row"):
         with gr.Column(scale=5, min_width=320, elem_id="panel-overview"):
             with gr.Row(elem_id="overview-head"):
-                gr.HTML("<h3>All heads</h3><p>One tile a head. Click one to open it.</p>", elem_classes=["panel-title"])
+                build_heading("All heads", "One tile a head. Click one to open it.")
                 order = gr.Dropdown(
                     [MODEL_ORDER, *LABELS.values()], value=MODEL_ORDER, label="Order", elem_id="overview-order",
                     min_width=120, filterable=False,
                 )  # fmt: skip
             overview = build_overview("heads-overview", hint=HINT, place=380)
-            gr.HTML(
-                "<h3>Every head, from the selected token</h3>"
-                "<p>One line a head: which tokens it looked at in the marked row.</p>",
-                elem_classes=["panel-title"],
+            build_heading(
+                "Every head, from the selected token",
+                "One line a head: which tokens it looked at in the marked row.",
             )
             rows = build_chart("head-rows", hint=HINT, place=380)
         with gr.Column(scale=7, min_width=320, elem_id="panel-head"):

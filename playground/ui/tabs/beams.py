@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from playground.ui.components import SHARED_SCRIPT, place_kept, read_asset
+from playground.ui.components import SHARED_SCRIPT, build_heading, place_kept, read_asset
 from playground.ui.session import Session
 from playground.views.beam_tree import beam_tree_json, describe_tree, node_sentence, ranking_json
 
@@ -68,7 +68,7 @@ def build_beams() -> BeamsTab:
         )
     with gr.Row(elem_id="beams-row"):
         with gr.Column(scale=7, min_width=320, elem_id="panel-ranking"):
-            gr.HTML("<h3>What finished</h3>", elem_classes=["panel-title"])
+            build_heading("What finished")
             ranking = gr.HTML(
                 value="",
                 selected=-1,
@@ -79,7 +79,7 @@ def build_beams() -> BeamsTab:
                 elem_id="beam-ranking",
             )
         with gr.Column(scale=5, min_width=320, elem_id="panel-greedy"):
-            gr.HTML("<h3>Greedy, on the same prompt</h3>", elem_classes=["panel-title"])
+            build_heading("Greedy, on the same prompt")
             greedy = gr.HTML(GREEDY_HINT, elem_classes=["caption"], elem_id="beam-greedy")
     return BeamsTab(summary, sentence, tree, ranking, greedy)
 

@@ -8,7 +8,14 @@ import gradio as gr
 
 from playground.backends.protocol import Backend
 from playground.records import PlaygroundError, Reading
-from playground.ui.components import SHARED_SCRIPT, build_candidates, build_chart, build_funnel, read_asset
+from playground.ui.components import (
+    SHARED_SCRIPT,
+    build_candidates,
+    build_chart,
+    build_funnel,
+    build_heading,
+    read_asset,
+)
 from playground.ui.session import Session
 from playground.views.candidates import candidates_json
 from playground.views.funnel import funnel_json
@@ -104,24 +111,23 @@ def build_choices(tabs: gr.Tabs) -> ChoicesTab:
         with gr.Row(elem_id="choice-row"):
             with gr.Column(scale=5, min_width=320, elem_id="choice-step"):
                 chart = build_chart("step", hint=HINT, place=420)
-                gr.HTML(
-                    "<h3>Take another one</h3><p>Click a candidate, here or in the chart, and the model goes on from "
-                    "there; “Back” under the text undoes it.</p>",
-                    elem_classes=["panel-title"],
+                build_heading(
+                    "Take another one",
+                    "Click a candidate, here or in the chart, and the model goes on from there; “Back” under the "
+                    "text undoes it.",
                 )
                 candidates = build_candidates("step-candidates", hint=HINT, place=96)
             with gr.Column(scale=6, min_width=320, elem_id="choice-funnel"):
-                gr.HTML(
-                    "<h3>What each filter left</h3><p>Move a slider: this step is filtered anew, "
-                    "without running the model again.</p>",
-                    elem_classes=["panel-title"],
+                build_heading(
+                    "What each filter left",
+                    "Move a slider: this step is filtered anew, without running the model again.",
                 )
                 funnel = build_funnel("step-funnel", mode="step", hint=HINT, place=380)
     with gr.Column(elem_id="panel-run"):
-        gr.HTML(
-            "<h3>The whole text</h3><p>How likely each token was (bars) and how likely an end (line), how unsure the "
-            "model was, and the log-probability so far. Click a token to select it.</p>",
-            elem_classes=["panel-title"],
+        build_heading(
+            "The whole text",
+            "How likely each token was (bars) and how likely an end (line), how unsure the model was, and the "
+            "log-probability so far. Click a token to select it.",
         )
         whole = gr.HTML("", elem_classes=["caption"], elem_id="whole")
         strip = build_chart("strip", hint="Generate or analyse a text to see it token by token.", place=330)

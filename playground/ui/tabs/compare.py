@@ -6,6 +6,7 @@ from typing import Any
 import gradio as gr
 
 from playground.records import GenerationSettings
+from playground.ui.components import build_heading
 from playground.ui.controls.decoding import LARGEST_SEED, STRATEGIES
 from playground.ui.status import status_line
 
@@ -86,14 +87,13 @@ def build_compare() -> CompareTab:
     with gr.Row(elem_id="compare-row"):
         columns = tuple(_build_column(slot, preset) for slot, preset in enumerate(PRESETS))
     with gr.Column(elem_id="panel-compare-table"):
-        gr.HTML("<h3>Numbers</h3>", elem_classes=["panel-title"])
+        build_heading("Numbers")
         table = _html("<p class='compare-empty'>What is measured of each text.</p>", "compare-table")
     with gr.Row(elem_id="compare-samples"):
         with gr.Column(scale=7, min_width=320, elem_id="panel-grid"):
-            gr.HTML(
-                "<h3>Temperature against top-p</h3><p>The same prompt and seed in every cell, without top-k; what the "
-                "first cell does not have is marked.</p>",
-                elem_classes=["panel-title"],
+            build_heading(
+                "Temperature against top-p",
+                "The same prompt and seed in every cell, without top-k; what the first cell does not have is marked.",
             )
             with gr.Row(elem_id="grid-bar"):
                 cell_tokens = gr.Slider(
@@ -102,10 +102,10 @@ def build_compare() -> CompareTab:
                 fill = gr.Button("Fill the grid", elem_id="grid-start", min_width=120)
             grid = _html(GRID_HINT, "compare-grid")
         with gr.Column(scale=5, min_width=320, elem_id="panel-again"):
-            gr.HTML(
-                "<h3>Ask again</h3><p>The same prompt and the settings above with one seed after another; beside each "
-                "share, what the model and the filters let expect.</p>",
-                elem_classes=["panel-title"],
+            build_heading(
+                "Ask again",
+                "The same prompt and the settings above with one seed after another; beside each share, what the "
+                "model and the filters let expect.",
             )
             with gr.Row(elem_id="again-bar"):
                 times = gr.Slider(

@@ -8,7 +8,7 @@ import gradio as gr
 
 from playground.backends.protocol import Backend
 from playground.records import PlaygroundError, TextIds
-from playground.ui.components import build_chart, no_chart
+from playground.ui.components import build_chart, build_heading, no_chart
 from playground.ui.head_views.base import drawn_of_text
 from playground.ui.session import Session
 from playground.ui.written import place_in_written, written_name
@@ -103,10 +103,9 @@ class InsideTab:
 def build_inside() -> InsideTab:
     """Build the tab's components."""
     with gr.Column(elem_id="panel-loss"):
-        gr.HTML(
-            "<h3>Loss</h3><p>How much each token surprised the model: what training makes small. "
-            "Click a bar to select its token.</p>",
-            elem_classes=["panel-title"],
+        build_heading(
+            "Loss",
+            "How much each token surprised the model: what training makes small. Click a bar to select its token.",
         )
         sentence = gr.HTML("", elem_classes=["caption"], elem_id="loss-sentence")
         strip = build_chart("loss-strip", hint=HINT, place=220)
@@ -120,11 +119,11 @@ def build_inside() -> InsideTab:
         other_table = gr.HTML("", elem_id="loss-table", apply_default_css=False)
         other_strip = build_chart("loss-other-strip", hint=OTHER_HINT, place=120)
     with gr.Column(elem_id="panel-lens"):
-        gr.HTML(
-            "<h3>Logit lens</h3><p>What the model would predict if it ended after each layer: its own final norm and "
-            "unembedding read the residual stream. The row at the top is its own prediction. Click a cell to select "
-            "the token that it predicts.</p>",
-            elem_classes=["panel-title"],
+        build_heading(
+            "Logit lens",
+            "What the model would predict if it ended after each layer: its own final norm and unembedding read the"
+            " residual stream. The row at the top is its own prediction. Click a cell to select the token that it "
+            "predicts.",
         )
         lens_parts = gr.Checkbox(False, label="also behind each attention", elem_id="lens-parts", container=False)
         said = gr.HTML("", elem_classes=["caption"], elem_id="lens-sentence")

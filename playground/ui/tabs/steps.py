@@ -7,7 +7,7 @@ import gradio as gr
 
 from playground.records import Guess, Step
 from playground.records.guesses import LEAST_SURE, MOST_SURE
-from playground.ui.components import build_candidates
+from playground.ui.components import build_candidates, build_heading
 from playground.ui.status import status_line
 from playground.views.candidates import candidates_json
 from playground.views.guesses import describe_guess, guesses_html
@@ -65,21 +65,21 @@ def build_steps() -> StepsTab:
     """Build the tab's components."""
     with gr.Row(elem_id="steps-row"):
         with gr.Column(scale=6, min_width=320, elem_id="panel-steps"):
-            gr.HTML(
-                "<h3>What comes next?</h3><p>The model gives each token a probability. Take one by hand, or let the "
-                "model choose by its strategy; “Back” above takes a token back.</p>",
-                elem_classes=["panel-title"],
+            build_heading(
+                "What comes next?",
+                "The model gives each token a probability. Take one by hand, or let the model choose by its "
+                "strategy; “Back” above takes a token back.",
             )
             candidates = build_candidates("next-candidates", hint=HINT, place=132)
             with gr.Row(elem_id="steps-actions"):
                 choose = gr.Button("Let the model choose", elem_id="model-chooses", min_width=160, variant="primary")
                 sentence = gr.HTML("", elem_id="steps-sentence", min_width=160)
         with gr.Column(scale=6, min_width=320, elem_id="panel-guess"):
-            gr.HTML(
-                "<h3>Guess it first</h3><p>Say what comes next and how sure you are, then see what the model takes. "
-                "Surprise is counted in bits, −log₂ of the probability that you, or the model, gave what came: "
-                "the rest of yours is shared by all other tokens.</p>",
-                elem_classes=["panel-title"],
+            build_heading(
+                "Guess it first",
+                "Say what comes next and how sure you are, then see what the model takes. Surprise is counted in "
+                "bits, −log₂ of the probability that you, or the model, gave what came: the rest of yours is shared"
+                " by all other tokens.",
             )
             guessing = gr.Checkbox(False, label="Hide what the model expects, and guess", elem_id="guessing")
             with gr.Column(visible=False, elem_id="guess-panel") as guess_panel:

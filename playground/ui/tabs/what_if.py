@@ -16,7 +16,7 @@ from playground.records import (
     HeadsOff,
     PlaygroundError,
 )
-from playground.ui.components import build_chart, no_chart
+from playground.ui.components import build_chart, build_heading, no_chart
 from playground.ui.head_views.base import drawn_of_text
 from playground.ui.session import Session
 from playground.ui.written import n_written, place_in_written
@@ -134,10 +134,10 @@ class WhatIfTab:
 def build_what_if() -> WhatIfTab:
     """Build the tab's components."""
     with gr.Column(elem_id="panel-change"):
-        gr.HTML(
-            "<h3>Switch a part off</h3><p><b>Counterfactual:</b> what the model would do without it. The change holds "
-            "in the whole text, for you alone.</p>",
-            elem_classes=["panel-title"],
+        build_heading(
+            "Switch a part off",
+            "<b>Counterfactual:</b> what the model would do without it. The change holds in the whole text, for you"
+            " alone.",
         )
         with gr.Row(elem_id="change-options"):
             heads = gr.Textbox(
@@ -173,11 +173,10 @@ def build_what_if() -> WhatIfTab:
                     )
                 written = gr.HTML(WRITE_HINT, elem_id="change-written")
     with gr.Column(elem_id="panel-importance"):
-        gr.HTML(
-            "<h3>Which heads matter here</h3><p>Each head switched off alone: how the log-probability of the selected "
-            "token changes. Orange heads are needed for it, violet ones speak against it. Click a head to switch it "
-            "off above.</p>",
-            elem_classes=["panel-title"],
+        build_heading(
+            "Which heads matter here",
+            "Each head switched off alone: how the log-probability of the selected token changes. Orange heads are "
+            "needed for it, violet ones speak against it. Click a head to switch it off above.",
         )
         with gr.Row(elem_id="importance-bar"):
             measure = gr.Button("Measure each head", variant="primary", elem_id="measure-heads", min_width=150)
