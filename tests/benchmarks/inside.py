@@ -7,7 +7,7 @@ import torch
 import playground
 from tests.benchmarks import gpt2_small
 from tests.benchmarks.capture import ratios
-from tests.benchmarks.measurement import Measurement, seconds
+from tests.benchmarks.measurement import Measurement, milliseconds_in_turns
 
 N_ROUNDS = 5
 N_TOKENS = 256
@@ -33,12 +33,7 @@ def measure_lens(lm: "playground.LanguageModel", ids: tuple[int, ...]) -> list[M
     def lens() -> None:
         lm.logit_lens(lm.residuals(ids), N_TOKENS // 2)
 
-    plain_ms, lens_ms = [], []
-    for at in range(N_ROUNDS + 1):
-        both = 1000 * seconds(plain), 1000 * seconds(lens)
-        if at:  # the first round warms up
-            plain_ms.append(both[0])
-            lens_ms.append(both[1])
+    plain_ms, lens_ms = milliseconds_in_turns(plain, lens, N_ROUNDS)
     what = f"{gpt2_small.NAME}, {N_TOKENS} tokens,"
     return [
         Measurement(f"{what} one forward pass with all logits", "ms", tuple(plain_ms)),
@@ -70,12 +65,8 @@ def measure_heads(lm: "playground.LanguageModel", ids: tuple[int, ...]) -> list[
     def together() -> None:
         assert sum(1 for _ in lm.head_importance(ids, token, cancel=threading.Event())) > 0
 
-    alone_ms, together_ms = [], []
-    for at in range(N_ROUNDS // 2 + 1):
-        both = 1000 * seconds(alone) * n_heads / N_ALONE, 1000 * seconds(together)
-        if at:  # the first round warms up
-            alone_ms.append(both[0])
-            together_ms.append(both[1])
+    some_ms, together_ms = milliseconds_in_turns(alone, together, N_ROUNDS // 2)
+    alone_ms = [taken * n_heads / N_ALONE for taken in some_ms]
     what = f"{gpt2_small.NAME}, {N_MAPPED} tokens, {n_heads} heads"
     return [
         Measurement(f"{what}, one forward pass a head ({N_ALONE} of them measured)", "ms", tuple(alone_ms)),

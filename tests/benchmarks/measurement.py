@@ -37,3 +37,16 @@ def seconds(action: Callable[[], object]) -> float:
     start = time.perf_counter()
     action()
     return time.perf_counter() - start
+
+
+def milliseconds_in_turns(
+    first: Callable[[], object], second: Callable[[], object], n_rounds: int
+) -> tuple[list[float], list[float]]:
+    """Return how long each takes, round after round, so that what slows the machine touches both; one warms up."""
+    found: tuple[list[float], list[float]] = ([], [])
+    for at in range(n_rounds + 1):
+        for action, times in zip((first, second), found, strict=True):
+            taken = 1000 * seconds(action)
+            if at:
+                times.append(taken)
+    return found

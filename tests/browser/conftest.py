@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import pytest
@@ -35,39 +36,52 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-@pytest.fixture
-def open_page(browser: Browser, address: str) -> Iterator[Callable[..., Page]]:
-    """Open pages that must stay without console errors and without a request to any other host."""
-    host = urlsplit(address).netloc
+@contextmanager
+def watched_pages(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Give what opens pages, which must stay without console errors and dialogs, and ask no host but their own.
+
+    It takes an address, what the line about the room says when the page can be used, and what a new context takes.
+    """
     complaints: list[str] = []
     contexts = []
 
-    def watch(page: Page) -> None:
+    def watch(page: Page, host: str) -> None:
         page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}"))
-        page.on("request", lambda request: check_host(request.url))
+        page.on("request", lambda request: check_host(request.url, host))
 
-    def check_host(url: str) -> None:
+    def check_host(url: str, host: str) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("data", "blob", "about") and parts.netloc != host:
             complaints.append(f"asked another host: {url}")
 
-    def opened(width: int = 1280, height: int = 900, theme: str = "light") -> Page:
-        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme)
-        contexts.append(context)
-        page = context.new_page()
+    def opened(url: str, room: str = "of 512 tokens", **context: object) -> Page:
+        contexts.append(browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | context)))
+        page = contexts[-1].new_page()
         page.set_default_timeout(PATIENCE_MS)
-        watch(page)
-        page.goto(address)
-        expect(page.locator("#generate")).to_be_enabled()
-        expect(page.locator("#room")).to_contain_text("of 512 tokens")
+        watch(page, urlsplit(url).netloc)
+        page.goto(url)
+        expect(page.locator("#room")).to_contain_text(room)
         return page
 
     yield opened
     for context in contexts:
         context.close()
     assert complaints == []
+
+
+@pytest.fixture
+def open_page(browser: Browser, address: str) -> Iterator[Callable[..., Page]]:
+    """Open pages of the server that all tests share."""
+    with watched_pages(browser) as opened:
+
+        def open_page(width: int = 1280, height: int = 900, theme: str = "light") -> Page:
+            page = opened(address, viewport={"width": width, "height": height}, color_scheme=theme)
+            expect(page.locator("#generate")).to_be_enabled()
+            return page
+
+        yield open_page
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 import playground
 from playground.attention.attention import Attention
-from tests.browser.conftest import PATIENCE_MS, choose, joined_chips, set_number, wait_for_mark
+from tests.browser.conftest import choose, joined_chips, set_number, wait_for_mark, watched_pages
 from tests.models.checkpoints import TOKENIZERS, build_model
 from tests.server import running_app
 
@@ -38,28 +38,18 @@ def served(folders: dict[str, Path]) -> Iterator[str]:
 @pytest.fixture
 def open_text(served: str, browser: Browser) -> Iterator[Callable[..., Page]]:
     """Open the page, take a model, and analyse two texts with it."""
-    complaints: list[str] = []
-    contexts = []
+    with watched_pages(browser) as opened:
 
-    def opened(model: str, first: str, second: str, **context: object) -> Page:
-        contexts.append(browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | context)))
-        page = contexts[-1].new_page()
-        page.set_default_timeout(PATIENCE_MS)
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(served)
-        expect(page.locator("#room")).to_contain_text("of 64 tokens to read")
-        if model != "marian":
-            page.locator("#model input").click()
-            page.get_by_role("option").filter(has_text=model).click()
-            expect(page.locator("#room")).to_contain_text("is an encoder")
-        analyse(page, first, second)
-        return page
+        def open_text(model: str, first: str, second: str, **context: object) -> Page:
+            page = opened(served, "of 64 tokens to read", **context)
+            if model != "marian":
+                page.locator("#model input").click()
+                page.get_by_role("option").filter(has_text=model).click()
+                expect(page.locator("#room")).to_contain_text("is an encoder")
+            analyse(page, first, second)
+            return page
 
-    yield opened
-    for context in contexts:
-        context.close()
-    assert complaints == []
+        yield open_text
 
 
 def analyse(page: Page, first: str, second: str) -> None:

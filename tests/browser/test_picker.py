@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import PATIENCE_MS, chip_count, generate, open_tab
+from tests.browser.conftest import chip_count, generate, open_tab, watched_pages
 from tests.hub import COMMIT, Fault, Hub, Repository, running_hub
 from tests.server import running_app
 
@@ -51,24 +51,12 @@ def hub(served: Served, tiny_files: dict[str, bytes]) -> Hub:
 @pytest.fixture
 def open_at(browser: Browser) -> Iterator[Callable[..., Page]]:
     """Open pages that must stay without errors."""
-    complaints: list[str] = []
-    contexts = []
+    with watched_pages(browser) as opened:
 
-    def opened(url: str, width: int = 1280, theme: str = "light") -> Page:
-        contexts.append(browser.new_context(viewport={"width": width, "height": 800}, color_scheme=theme))
-        page = contexts[-1].new_page()
-        page.set_default_timeout(PATIENCE_MS)
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("dialog", lambda dialog: complaints.append(dialog.message))
-        page.goto(url)
-        expect(page.locator("#room")).to_contain_text("of 512 tokens")
-        return page
+        def open_at(url: str, width: int = 1280, theme: str = "light") -> Page:
+            return opened(url, viewport={"width": width, "height": 800}, color_scheme=theme)
 
-    yield opened
-    for context in contexts:
-        context.close()
-    assert complaints == []
+        yield open_at
 
 
 @pytest.fixture

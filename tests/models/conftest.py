@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import torch
 
 import playground
 from playground.language_model import LanguageModel
@@ -38,6 +39,15 @@ def tiny() -> Callable[[str], Tiny]:
         return built[family]
 
     return get
+
+
+@pytest.fixture
+def damaged() -> LanguageModel:
+    """Return a model of one's own, one of whose matrices holds NaN."""
+    model = checkpoints.build_model("gpt2")
+    with torch.no_grad():
+        model.transformer.h[1].mlp.c_fc.weight.fill_(float("nan"))
+    return playground.wrap(model, checkpoints.byte_level_tokenizer(), "damaged")
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.benchmarks.measurement import Measurement, number
+from tests.benchmarks.measurement import Measurement, milliseconds_in_turns, number
 from tests.benchmarks.table import markdown, put_between_marks
 
 
@@ -29,3 +29,11 @@ def test_the_table_takes_the_place_of_the_one_before():
     assert once.startswith("above\n")
     assert once.endswith("below\n")
     assert put_between_marks(once, table) == once
+
+
+def test_what_is_measured_in_turns_leaves_the_first_round_out():
+    calls = []
+    first, second = milliseconds_in_turns(lambda: calls.append("first"), lambda: calls.append("second"), 3)
+    assert calls == ["first", "second"] * 4
+    assert len(first) == len(second) == 3
+    assert min(*first, *second) >= 0
