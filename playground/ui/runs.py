@@ -10,7 +10,6 @@ from playground.backends.protocol import Backend
 from playground.records import GenerationSettings, PlaygroundError, RunTree
 from playground.records.run_tree import n_shared
 from playground.ui.controls.decoding import DecodingControls, settings_from
-from playground.ui.history import history_updates
 from playground.ui.session import Visit, in_turn
 from playground.ui.shown_text import session_of
 from playground.ui.status import AT_ONCE, PRIVATE, RUNS_MODEL, says_errors, status_line
@@ -65,7 +64,7 @@ class Runs:
                 trigger(
                     handler,
                     inputs_kwargs={**typed, "visit": self.visit},
-                    outputs=[panel.tokens, panel.status, panel.prompt, panel.model, self.visit, *history.outputs()],
+                    outputs=[panel.tokens, panel.status, panel.prompt, panel.model, self.visit],
                     **(PRIVATE if handler == self.on_run else AT_ONCE),
                 )
             )
@@ -170,7 +169,6 @@ class Runs:
             self.panel.prompt: record.prompt if is_untouched else gr.skip(),
             self.panel.model: record.model if is_untouched and record.model != model else gr.skip(),
             self.visit: visit,
-            **history_updates(self.history, runs),
         }
 
 

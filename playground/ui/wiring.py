@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from playground.backends.protocol import Backend
+from playground.records import PlaygroundError
 from playground.ui.beam_search import BeamSearch
 from playground.ui.controls.decoding import DecodingControls, settings_from
 from playground.ui.controls.preview import Preview
@@ -19,7 +20,7 @@ from playground.ui.runs import Runs
 from playground.ui.selection import Selection
 from playground.ui.session import Session, Visit, in_turn
 from playground.ui.shown_text import session_of_text, within_kind
-from playground.ui.status import AT_ONCE, PRIVATE, RUNS_MODEL, on_leaving, says_errors
+from playground.ui.status import AT_ONCE, PRIVATE, RUNS_MODEL, on_leaving, says_errors, status_line
 from playground.ui.step_by_step import StepByStep
 from playground.ui.tabs.attention import AttentionTab, show_tint
 from playground.ui.tabs.beams import BeamsTab
@@ -103,7 +104,7 @@ class Wiring:
         analysed = panel.analyse.click(
             self.on_analyse,
             inputs_kwargs={**inputs, "second": panel.second},
-            outputs=[panel.tokens, panel.status, self.visit, *panel.history.outputs()],
+            outputs=[panel.tokens, panel.status, self.visit],
             **RUNS_MODEL,
         )
         shown = []
@@ -112,7 +113,7 @@ class Wiring:
             overview = event.success(
                 self.on_text,
                 inputs_kwargs={"visit": self.visit},
-                outputs=[self.visit, panel.status, *self.attention.first_outputs()],
+                outputs=[self.visit, panel.status, *panel.history.outputs(), *self.attention.first_outputs()],
                 **PRIVATE,
             )
             shown.append(
@@ -141,25 +142,31 @@ class Wiring:
         read = self.backend.read(model, prompt, "" if spec.kind == "decoder" else second, cut=True)
         session = session_of_text(model, read, spec.kind, visit.session)
         scores = self.backend.score(model, session.text)
-        visit.session = session = replace(session, runs=session.runs.hidden())
+        visit.session = replace(session, runs=session.runs.hidden())
         return {
             panel.tokens: gr.HTML(
                 value=scored_lines(scores, session.tokens, session.parts, session.n_read), selected=session.selected
             ),
             panel.status: analysis_line(read, spec),
             self.visit: visit,
-            **history_updates(panel.history, session.runs),
         }
 
-    @says_errors
     @in_turn
     def on_text(self, visit: Visit) -> dict[Any, Any]:
-        """Show all heads of the text that has just come; the other instruments take longer, and follow."""
+        """Show all heads of the text that has just come, and its place among the runs.
+
+        The other instruments take longer, and follow. While a text is written nothing but what it changes is sent:
+        each output of a handler takes time from the decoding.
+        """
         if not visit.session.ids:
             return {self.status: gr.skip()}
-        visit.session = session = self.within_model(visit.session)
-        values = self.attention.show_heads(self.backend, session)
-        return {self.visit: visit, **dict(zip(self.attention.first_outputs(), values, strict=True))}
+        shown = history_updates(self.panel.history, visit.session.runs)
+        try:
+            visit.session = session = self.within_model(visit.session)
+            values = self.attention.show_heads(self.backend, session)
+        except PlaygroundError as error:
+            return shown | {self.status: status_line(str(error), "error")}
+        return shown | {self.visit: visit} | dict(zip(self.attention.first_outputs(), values, strict=True))
 
     @says_errors
     @in_turn

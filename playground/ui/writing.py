@@ -8,7 +8,6 @@ import gradio as gr
 
 from playground.backends.protocol import Backend
 from playground.records import BeamProgress, GenerationRecord, GenerationSettings, PlaygroundError, Step
-from playground.ui.history import history_updates
 from playground.ui.room import checked_writer
 from playground.ui.session import Cancellations, Visit
 from playground.ui.shown_text import session_of, session_of_text
@@ -38,14 +37,13 @@ class Writer:
         self.backend = backend
         self.visit = visit
         self.panel = panel
-        self.history = panel.history
         self.cancellations = Cancellations()
         self.beside: list[Cancellations] = []  # of what runs beside a text, and ends with it
 
     def outputs(self) -> list[Any]:
         """Return what `write` fills."""
         panel = self.panel
-        return [panel.tokens, panel.status, panel.generate, panel.stop, self.visit, *self.history.outputs()]
+        return [panel.tokens, panel.status, panel.generate, panel.stop, self.visit]
 
     def on_stop(self, request: gr.Request) -> None:
         """End this visitor's run within one token."""
@@ -80,15 +78,14 @@ class Writer:
                 last = events[-1]
                 if isinstance(last, GenerationRecord):
                     with visit.lock:
-                        finished = session_of(last, read, kind, visit.session)
                         runs = visit.session.runs.grown(last, task.parent)
-                        visit.session = finished = replace(finished, runs=runs)
+                        finished = replace(session_of(last, read, kind, visit.session), runs=runs)
+                        visit.session = finished
                     yield {
                         **idle,
                         panel.tokens: gr.HTML(value=lines, selected=finished.selected),
                         panel.status: status_line(describe_run(last)),
                         self.visit: visit,
-                        **history_updates(self.history, runs),
                     }
                     continue
                 if deselect is not None:

@@ -270,3 +270,16 @@ def test_a_run_that_breaks_off_is_over_for_programs_too(tampered):
     record = run.complete()
     hook.remove()
     assert (record.finish_reason, len(record.steps)) == ("memory", 1)
+
+
+def test_a_text_whose_attention_cannot_be_shown_is_kept_all_the_same(tampered, monkeypatch):
+    def refuse(model, text):
+        raise PlaygroundError("too large")
+
+    visit = Visit()
+    list(begin(tampered, visit, strategy="greedy", max_new_tokens=3))
+    monkeypatch.setattr(tampered.backend, "attention_shapes", refuse)
+    shown = tampered.wiring.on_text(visit)
+    assert "too large" in shown["status"]
+    assert "Run 1 of 1" in shown["sentence"]
+    assert shown["write_on"].interactive
