@@ -7,13 +7,16 @@ figures measured here, on the very weights that are shipped.
 import argparse
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
 import torch
-from corpus import HOLD_OUT_EVERY, SIMPLE_AUTHORS, Book, read_books, split_chapters
 from train import HERE, INDUCTION_HEAD, PREVIOUS_HEAD, bits_per_character, kept_places
 from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
+
+sys.path.append(str(Path(__file__).parents[1]))  # what the programs of all models share lies beside their folders
+from corpus import HOLD_OUT_EVERY, SIMPLE_AUTHORS, Book, read_books, split_chapters
 
 SAMPLE_SEEDS = range(1, 11)
 SAMPLE_PROMPT = "Once upon a time"

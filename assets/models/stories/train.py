@@ -6,26 +6,24 @@ its arguments: batch number n holds the same tokens whenever it is drawn.
 """
 
 import argparse
-import ctypes
 import json
 import math
-import os
 import signal
 import sys
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from corpus import Split, TokenStream, encode_chapters, read_books, split_chapters, train_tokenizer
 from tqdm import tqdm
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 sys.path.append(str(Path(__file__).parents[1]))  # what the programs of all models share lies beside their folders
+from corpus import Split, TokenStream, encode_chapters, read_books, split_chapters, train_tokenizer
+from gradients import Gradients, keep_freed_memory
 from muon import Muon
 from training import Checkpoint, save_model, set_learning_rates, trapezoid
 
@@ -154,7 +152,7 @@ GUIDANCE = 0.05  # weight of the guidance beside the cross-entropy, a token
 
 
 def summed_losses(
-    model: GPT2LMHeadModel, inputs: torch.Tensor, labels: torch.Tensor, periods: torch.Tensor, guided: bool
+    model: GPT2LMHeadModel, guided: bool, inputs: torch.Tensor, labels: torch.Tensor, periods: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the sum of the cross-entropy in nats over the labels that are not -100, and what guidance adds to it."""
     device_type = inputs.device.type
@@ -200,55 +198,6 @@ def log_weights(model: GPT2LMHeadModel, hidden: tuple[torch.Tensor, ...], layer:
     return scores.masked_fill(ahead, -torch.inf).log_softmax(-1)
 
 
-class Gradients:
-    """Computes the gradient of a batch in pieces, on a CPU with one thread a core.
-
-    Each thread takes the next piece when it is done with one, so that a core which is busy with something else
-    holds the step up by a piece at most; PyTorch's own threads wait for each other after every operation.
-    """
-
-    def __init__(self, model: GPT2LMHeadModel, piece: int) -> None:
-        self.model = model
-        self.piece = piece
-        on_cpu = model.device.type == "cpu"
-        cores = sorted(os.sched_getaffinity(0)) if on_cpu else [0]
-        if on_cpu:
-            torch.set_num_threads(1)
-        self.pool = ThreadPoolExecutor(len(cores), initializer=torch.set_num_threads, initargs=(1,))
-        self.workers = len(cores)
-
-    def __call__(self, inputs: torch.Tensor, labels: torch.Tensor, periods: torch.Tensor, guided: bool) -> float:
-        """Set the gradient of the mean loss over a batch, and return its cross-entropy in nats a token."""
-        parameters = list(self.model.parameters())
-        count = (labels != -100).sum().item()
-        split = (whole.split(self.piece) for whole in (inputs, labels, periods))
-        pieces = iter(list(zip(*split, strict=True)))
-        lock = threading.Lock()
-
-        def work(_: int) -> tuple[list[torch.Tensor] | None, float]:
-            total, nats = None, 0.0
-            while True:
-                with lock:
-                    piece = next(pieces, None)
-                if piece is None:
-                    return total, nats
-                loss, guidance = summed_losses(self.model, *piece, guided)
-                gradients = torch.autograd.grad((loss + guidance) / count, parameters)
-                nats += loss.item() / count
-                if total is None:
-                    total = list(gradients)
-                else:
-                    torch._foreach_add_(total, gradients)
-
-        results = list(self.pool.map(work, range(self.workers)))
-        sums = [total for total, _ in results if total is not None]
-        for more in sums[1:]:
-            torch._foreach_add_(sums[0], more)
-        for parameter, gradient in zip(parameters, sums[0], strict=True):
-            parameter.grad = gradient
-        return sum(nats for _, nats in results)
-
-
 @torch.no_grad()
 def bits_per_character(model: GPT2LMHeadModel, tokenizer: PreTrainedTokenizerFast, chapters: tuple[str, ...]) -> float:
     """Return the held-out cross-entropy in bits a character.
@@ -274,17 +223,6 @@ def bits_per_character(model: GPT2LMHeadModel, tokenizer: PreTrainedTokenizerFas
     return nats / math.log(2) / characters
 
 
-def keep_freed_memory() -> None:
-    """Tell glibc to reuse large blocks: returning them to the kernel costs a fifth of the speed on a CPU."""
-    try:
-        libc = ctypes.CDLL("libc.so.6")
-    except OSError:
-        return
-    trim_threshold, mmap_threshold = -1, -3  # names from malloc.h
-    libc.mallopt(mmap_threshold, 1 << 30)
-    libc.mallopt(trim_threshold, (1 << 31) - 1)
-
-
 def prepare_tokenizer(folder: Path, split: Split, recipe: Recipe) -> PreTrainedTokenizerFast:
     """Return the tokenizer that is in `folder`; else train one and write it there."""
     if folder.exists():
@@ -308,8 +246,8 @@ def train(recipe: Recipe, corpus: Path, folder: Path) -> None:
     has_grown = state is not None and state["step"] > recipe.grown_at
     model = build_model(recipe, recipe.grown_layers if has_grown else recipe.layers).to(device)
     optimizers = build_optimizers(model, recipe)
-    piece = recipe.batch if device.type == "cuda" else 2
-    gradients = Gradients(model, piece)
+    pieces = 1 if device.type == "cuda" else recipe.batch // 2
+    gradients = Gradients(model.parameters(), pieces)
     curve: list[dict[str, float]] = []
     first_step, seconds = 0, 0.0
     if state is not None:
@@ -325,10 +263,11 @@ def train(recipe: Recipe, corpus: Path, folder: Path) -> None:
         if step == recipe.grown_at:
             model = grow(model, recipe)
             optimizers = build_optimizers(model, recipe)
-            gradients = Gradients(model, piece)
+            gradients = Gradients(model.parameters(), pieces)
         set_learning_rates(optimizers, rates, learning_rate_factor(step, recipe))
         batch = [part.to(device) for part in draw_batch(stream, step, recipe)]
-        value = gradients(*batch, guided=recipe.guided_from <= step < recipe.guided_to)
+        loss = partial(summed_losses, model, recipe.guided_from <= step < recipe.guided_to)
+        value = gradients(loss, batch, n_learned=(batch[1] != -100).sum().item())
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in optimizers:
             optimizer.step()

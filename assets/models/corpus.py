@@ -1,7 +1,7 @@
-"""Read the children's books, hold chapters out, and train the tokenizer of the `stories` model.
+"""Read the children's books, hold chapters out, and train tokenizers on the rest.
 
-The corpus is not part of this repository; its sources, licences and attribution are in the model card
-and in the ATTRIBUTION files beside it.
+The corpus is not part of this repository; its sources, licences and attribution are in the cards of the models that
+were trained on it and in the ATTRIBUTION files beside them.
 """
 
 import csv
@@ -90,21 +90,26 @@ def split_chapters(books: list[Book]) -> Split:
 
 def train_tokenizer(texts: list[str], vocabulary_size: int) -> PreTrainedTokenizerFast:
     """Train a byte-level BPE tokenizer: every byte is a token, so no text is unknown to it."""
+    return PreTrainedTokenizerFast(
+        tokenizer_object=train_byte_pairs(texts, vocabulary_size, [END_OF_TEXT]),
+        bos_token=END_OF_TEXT,
+        eos_token=END_OF_TEXT,
+        clean_up_tokenization_spaces=False,
+    )
+
+
+def train_byte_pairs(texts: list[str], vocabulary_size: int, special_tokens: list[str]) -> Tokenizer:
+    """Train byte-level byte pairs (BPE); the special tokens have the first ids."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary_size,
-        special_tokens=[END_OF_TEXT],
+        special_tokens=special_tokens,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
     )
     tokenizer.train_from_iterator(texts, trainer)
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        bos_token=END_OF_TEXT,
-        eos_token=END_OF_TEXT,
-        clean_up_tokenization_spaces=False,
-    )
+    return tokenizer
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,265 @@
+"""Train the `fill-in` model from scratch: python train.py --corpus FOLDER
+
+A byte-level BPE tokenizer and a model of transformers' own BERT classes, which learns to predict masked words (masked
+language modelling, Devlin et al. 2019). Runs on CUDA where there is one, else on the CPU; checkpoints every few minutes
+and resumes from them. Batch number n holds the same tokens and the same masks whenever it is drawn.
+"""
+
+import argparse
+import json
+import signal
+import sys
+import time
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from masking import CLS, MASK, PAD, SEP, SPECIAL_TOKENS, UNKNOWN, choose_words, number_words, word_parts, word_starts
+from tokenizers import AddedToken, processors
+from tqdm import tqdm
+from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerFast
+
+sys.path.append(str(Path(__file__).parents[1]))  # what the programs of all models share lies beside their folders
+from corpus import Split, TokenStream, encode_chapters, read_books, split_chapters, train_byte_pairs
+from gradients import Gradients, keep_freed_memory
+from muon import Muon
+from training import Checkpoint, save_model, set_learning_rates, trapezoid
+
+HERE = Path(__file__).parent
+MEASURED_SHARE = 0.15  # of the words of a held-out text that are masked at once, as in BERT's own training
+LENGTHS = {1: 0.5, 2: 0.25, 4: 0.15, 8: 0.1}  # how often a batch has rows of the whole context, of a half of it, …
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides what the model becomes."""
+
+    seed: int = 20
+    vocabulary_size: int = 8192
+    context: int = 256
+    layers: int = 6
+    heads: int = 6
+    width: int = 192
+    steps: int = 2400
+    batch: int = 32  # sequences of `context` tokens a step
+    muon_learning_rate: float = 7e-3
+    adam_learning_rate: float = 3e-3
+    weight_decay: float = 0.1
+    warmup_steps: int = 100
+    decay_part: float = 0.4  # the last part of the steps, in which the learning rate falls to nothing
+    masked_share: float = 0.3  # of the words; more than is measured, since each mask is something to learn from
+
+
+def build_tokenizer(split: Split, recipe: Recipe) -> PreTrainedTokenizerFast:
+    """Train byte-level byte pairs, and put BERT's marks around a text, or around both of a pair."""
+    pairs = train_byte_pairs([text for text, _ in split.train], recipe.vocabulary_size, SPECIAL_TOKENS)
+    ends = [(mark, pairs.token_to_id(mark)) for mark in (CLS, SEP)]
+    pairs.post_processor = processors.TemplateProcessing(
+        single=f"{CLS}:0 $A:0 {SEP}:0", pair=f"{CLS}:0 $A:0 {SEP}:0 $B:1 {SEP}:1", special_tokens=ends
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=pairs,
+        pad_token=PAD,
+        unk_token=UNKNOWN,
+        cls_token=CLS,
+        sep_token=SEP,
+        mask_token=AddedToken(MASK, lstrip=True),  # the space before a word is the word's
+        model_max_length=recipe.context,
+        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
+        clean_up_tokenization_spaces=False,
+    )
+
+
+def build_model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> BertForMaskedLM:
+    """Build the untrained model; no dropout, since the corpus is seen only a few times."""
+    torch.manual_seed(recipe.seed)
+    return BertForMaskedLM(
+        BertConfig(
+            vocab_size=len(tokenizer),
+            max_position_embeddings=recipe.context,
+            num_hidden_layers=recipe.layers,
+            num_attention_heads=recipe.heads,
+            hidden_size=recipe.width,
+            intermediate_size=4 * recipe.width,
+            hidden_dropout_prob=0.0,
+            attention_probs_dropout_prob=0.0,
+            hidden_act="gelu_pytorch_tanh",
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
+
+
+def build_optimizers(model: BertForMaskedLM, recipe: Recipe) -> list[torch.optim.Optimizer]:
+    """Return Muon for the matrices inside the layers, AdamW for embeddings, head, biases and norms."""
+    inner = [p for p in model.bert.encoder.parameters() if p.ndim == 2]
+    ours = {id(p) for p in inner}
+    rest = [p for p in model.parameters() if id(p) not in ours]
+    return [
+        Muon(inner, lr=recipe.muon_learning_rate, weight_decay=recipe.weight_decay),
+        torch.optim.AdamW(rest, lr=recipe.adam_learning_rate, betas=(0.9, 0.98), weight_decay=0.0, fused=True),
+    ]
+
+
+class Masker:
+    """Draws batches: passages of the corpus, in which whole words are masked."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, stream: TokenStream, recipe: Recipe) -> None:
+        self.stream = stream
+        self.recipe = recipe
+        self.chances = stream.paragraph_chances.cumsum()
+        self.starts, self.parts = word_starts(tokenizer), word_parts(tokenizer)
+        self.cls, self.sep, self.mask_id = tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.mask_token_id
+
+    def draw(self, step: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return inputs, segments (0 or 1) and labels, int64 [row, token]; label -100 is not learned.
+
+        All rows of a batch have one length, which differs from batch to batch, so that short texts are known too.
+        Half of the rows hold two passages as a pair.
+        """
+        recipe = self.recipe
+        rng = np.random.default_rng([recipe.seed, step])
+        length = int(rng.choice([recipe.context // part for part in LENGTHS], p=list(LENGTHS.values())))
+        rows = [self.draw_row(length, rng) for _ in range(recipe.batch * recipe.context // length)]
+        return tuple(torch.from_numpy(np.stack(column)) for column in zip(*rows, strict=True))
+
+    def draw_row(self, length: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return input, segments and labels of one row, each int64 [length]."""
+        sizes = [length - 2]
+        if rng.random() < 0.5:
+            first = int(rng.integers(4, length - 6))
+            sizes = [first, length - 3 - first]
+        read, labels = [np.array([self.cls])], [np.array([-100])]
+        for size in sizes:
+            paragraph = min(np.searchsorted(self.chances, rng.random()), len(self.chances) - 1)
+            begin = min(self.stream.paragraph_starts[paragraph], len(self.stream.ids) - size)
+            ids = self.stream.ids[begin : begin + size].astype(np.int64)
+            masked, label = self.mask(ids, self.recipe.masked_share, rng)
+            read += [masked, [self.sep]]
+            labels += [label, [-100]]
+        segments = np.repeat([0, 1], [sizes[0] + 2, length - sizes[0] - 2])
+        return np.concatenate(read), segments, np.concatenate(labels)
+
+    def mask(self, ids: np.ndarray, share: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Return a text with whole words masked, and the labels, each int64 [token]."""
+        hidden = choose_words(number_words(ids, self.starts, self.parts), share, rng)
+        return np.where(hidden, self.mask_id, ids), np.where(hidden, ids, -100)
+
+
+def summed_loss(
+    model: BertForMaskedLM, inputs: torch.Tensor, segments: torch.Tensor, labels: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the sum of the cross-entropy in nats over the labels that are not -100, and 0: nothing else counts."""
+    learned = labels != -100
+    with torch.autocast(inputs.device.type, torch.bfloat16, enabled=inputs.device.type == "cuda"):
+        hidden = model.bert(input_ids=inputs, token_type_ids=segments).last_hidden_state
+        logits = model.cls(hidden[learned])
+    nats = F.cross_entropy(logits.float(), labels[learned], reduction="sum")
+    return nats, nats.new_zeros(())
+
+
+@torch.no_grad()
+def count_right(
+    model: BertForMaskedLM, tokenizer: PreTrainedTokenizerFast, masker: Masker, chapters: tuple[str, ...], seed: int = 1
+) -> dict[str, tuple[int, int]]:
+    """Return of words, of their tokens, and of words of one token only, how many were predicted right, and of how many.
+
+    Each chapter is read in windows of the full context, in which MEASURED_SHARE of the words are masked. A word is
+    right where the most likely token at each of its masks is its own.
+    """
+    model.eval()
+    rng = np.random.default_rng(seed)
+    length = masker.recipe.context - 2
+    found = {"words": [0, 0], "tokens": [0, 0], "words of one token": [0, 0]}
+    for chapter in chapters:
+        ids = np.asarray(tokenizer(chapter, add_special_tokens=False)["input_ids"])
+        for begin in range(0, len(ids), length):
+            window = ids[begin : begin + length]
+            read, labels = masker.mask(window, MEASURED_SHARE, rng)
+            row = torch.tensor([[masker.cls, *read, masker.sep]], device=model.device)
+            guesses = model(input_ids=row).logits[0, 1:-1].argmax(-1).cpu().numpy()
+            hidden = labels != -100
+            right = (guesses == labels) & hidden
+            numbers = number_words(window, masker.starts, masker.parts)
+            sizes = np.bincount(numbers[hidden], minlength=numbers.max(initial=-1) + 1)
+            hits = np.bincount(numbers[hidden], weights=right[hidden], minlength=len(sizes))
+            for name, of in (("words", sizes > 0), ("words of one token", sizes == 1)):
+                found[name][0] += int((hits == sizes)[of].sum())
+                found[name][1] += int(of.sum())
+            found["tokens"][0] += int(right.sum())
+            found["tokens"][1] += int(hidden.sum())
+    model.train()
+    return {name: (right, of) for name, (right, of) in found.items()}
+
+
+def train(recipe: Recipe, corpus: Path, folder: Path) -> None:
+    """Train, or go on from the checkpoint in `folder`, and write the finished model there."""
+    split = split_chapters(read_books(corpus))
+    checkpoint = Checkpoint(folder)
+    if (folder / "tokenizer").exists():
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(folder / "tokenizer")
+    else:
+        tokenizer = build_tokenizer(split, recipe)
+        tokenizer.save_pretrained(folder / "tokenizer")
+    stream = encode_chapters(tokenizer, split.train)
+    masker = Masker(tokenizer, stream, recipe)
+    print(f"{len(stream.ids):,} training tokens, {len(split.held_out)} held-out chapters")
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model = build_model(recipe, tokenizer).to(device)
+    optimizers = build_optimizers(model, recipe)
+    gradients = Gradients(model.parameters(), 1 if device.type == "cuda" else 8)
+    curve: list[dict[str, float]] = []
+    first_step, seconds = 0, 0.0
+    if (state := checkpoint.load()) is not None:
+        first_step, curve, seconds = checkpoint.restore(state, model, optimizers)
+
+    stopping = []
+    signal.signal(signal.SIGTERM, lambda *_: stopping.append(True))  # save, then end: nothing is lost
+    started = last_saved = time.monotonic()
+    bar = tqdm(range(first_step, recipe.steps), initial=first_step, total=recipe.steps, mininterval=5)
+    smooth = None
+    rates = (recipe.muon_learning_rate, recipe.adam_learning_rate)
+    for step in bar:
+        set_learning_rates(optimizers, rates, trapezoid(step, recipe.steps, recipe.warmup_steps, recipe.decay_part))
+        batch = [part.to(device) for part in masker.draw(step)]
+        value = gradients(partial(summed_loss, model), batch, n_learned=(batch[2] != -100).sum().item())
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for optimizer in optimizers:
+            optimizer.step()
+        smooth = value if smooth is None else 0.98 * smooth + 0.02 * value
+        bar.set_postfix(loss=f"{smooth:.3f}")
+        if (step + 1) % 20 == 0:
+            curve.append({"step": step + 1, "train_nats": smooth})
+        if (step + 1) % 300 == 0:
+            right, of = count_right(model, tokenizer, masker, split.held_out[::8])["words"]
+            curve[-1]["held_out_right"] = right / of
+            tqdm.write(f"step {step + 1}: {right / of:.4f} of the masked words right")
+        if stopping or time.monotonic() - last_saved > 180 or step + 1 == recipe.steps:
+            elapsed = seconds + time.monotonic() - started
+            checkpoint.save(model, optimizers, {"step": step + 1, "curve": curve, "seconds": elapsed})
+            last_saved = time.monotonic()
+        if stopping:
+            return
+
+    save_model(model, tokenizer, folder / "model")
+    log = {"recipe": asdict(recipe), "curve": curve, "seconds": seconds + time.monotonic() - started}
+    (folder / "log.json").write_text(json.dumps(log))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--corpus", type=Path, required=True, help="folder with SOURCES.tsv and the books")
+    parser.add_argument("--folder", type=Path, default=HERE / ".build", help="checkpoints, and what comes out")
+    for name, default in asdict(Recipe()).items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
+    arguments = vars(parser.parse_args())
+    corpus, folder = arguments.pop("corpus"), arguments.pop("folder")
+    keep_freed_memory()
+    train(Recipe(**arguments), corpus, folder)
+
+
+if __name__ == "__main__":
+    main()
