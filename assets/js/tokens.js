@@ -141,7 +141,21 @@ const draw = () => {
   empty.hidden = tokens.length > 0;
   if (!grows && tokens.length) comeIntoSight();
   if (grows && follow) box.scrollTop = box.scrollHeight;
+  takeGiven();
   markWanted();
+};
+
+// What the model thought of what it was given comes when the text stands there. It may come late, when another text
+// does: so it says of which tokens it is, and changes no others.
+const takeGiven = () => {
+  const given = JSON.parse(props.given || "[]");
+  if (!given.length || !given.every(([id], at) => tokens[at]?.[0] === id && tokens[at][5] & PROMPT)) return;
+  given.forEach(([, probability, rank], at) => {
+    if (tokens[at][3] === probability && tokens[at][4] === rank) return;
+    tokens[at].splice(3, 2, probability, rank);
+    chips[at].setAttribute("aria-label", describe(tokens[at], at).join(", "));
+    paint(chips[at], tokens[at], at);
+  });
 };
 
 const markWanted = () => {
@@ -211,5 +225,6 @@ onTheme(() => {
 paintLegend();
 watch("value", draw);
 watch("selected", markWanted);
+watch("given", takeGiven);
 watch("tint", takeTint);
 draw();

@@ -40,12 +40,14 @@ def build_heading(title: str, words: str = "") -> gr.HTML:
 def build_token_chips(elem_id: str) -> gr.HTML:
     """Build the text as chips.
 
-    value = lines of JSON, tint = where a head looked (both from views.tokens), selected = index of the selected token.
+    value = lines of JSON, given = what the model thought of the tokens that it was given, tint = where a head looked
+    (all from views.tokens), selected = index of the selected token.
     Fires `select` with {index}.
     """
     return gr.HTML(
         value="",
         selected=-1,
+        given="[]",
         tint="{}",
         html_template=read_asset("html/tokens.html"),
         js_on_load=script_with_palette("js/tokens.js"),

@@ -31,7 +31,7 @@ from playground.ui.tabs.what_if import WhatIfTab
 from playground.ui.text_panel import TextPanel
 from playground.ui.what_if import WhatIfs
 from playground.ui.writing import Task, Writer
-from playground.views.tokens import scored_lines, step_lines
+from playground.views.tokens import given_json, scored_lines
 
 
 class Tabs(NamedTuple):
@@ -180,8 +180,8 @@ class Wiring:
         shown = dict(zip(self.attention.outputs(), values, strict=True))
         shown |= self.choices.show_text(self.backend, session, is_open=visit.open_tab == self.choices.name)
         shown |= dict(zip(self.beams.outputs(), self.beams.show_text(session), strict=True))
-        lines = scored_lines(scores, session.tokens, session.parts, session.n_read) + step_lines(session.steps)
-        chips = gr.HTML(value=lines, selected=session.selected, tint=show_tint(self.backend, session))
+        # Not the text itself: another one may be on its way by now
+        chips = gr.HTML(given=given_json(scores), selected=session.selected, tint=show_tint(self.backend, session))
         return {self.panel.tokens: chips, **shown}
 
     def within_model(self, session: Session) -> Session:

@@ -23,8 +23,7 @@ def chip_line(
     "<" is written as an escape, so that no layer between here and the page takes a token for markup.
     """
     flags |= SPECIAL * token.special | PARTIAL * token.partial
-    rounded = None if probability is None else float(f"{probability:.6g}")
-    values = [token.id, token.text, token.label, rounded, rank, flags, *([part] if part else [])]
+    values = [token.id, token.text, token.label, _rounded(probability), rank, flags, *([part] if part else [])]
     return json.dumps(values, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c") + "\n"
 
 
@@ -45,6 +44,18 @@ def scored_lines(
     """
     pairs = zip(tokens, scores, strict=False)
     return "".join(_given_line(at, token, score, parts, n_read) for at, (token, score) in enumerate(pairs))
+
+
+def given_json(scores: Sequence[TokenScore]) -> str:
+    """Return what the model thought of the first tokens of a text, for chips: [[id, probability, rank]].
+
+    Both are None where nothing was predicted.
+    """
+    return json.dumps([[score.token.id, _rounded(score.probability), score.rank] for score in scores])
+
+
+def _rounded(probability: float | None) -> float | None:
+    return None if probability is None else float(f"{probability:.6g}")
 
 
 def _given_line(at: int, token: Token, score: TokenScore | None, parts: Parts, n_read: int) -> str:

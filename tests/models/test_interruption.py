@@ -283,3 +283,17 @@ def test_a_text_whose_attention_cannot_be_shown_is_kept_all_the_same(tampered, m
     assert "too large" in shown["status"]
     assert "Run 1 of 1" in shown["sentence"]
     assert shown["write_on"].interactive
+
+
+def test_instruments_that_are_late_do_not_bring_an_older_text_back(tampered, monkeypatch):
+    """What fills them was begun with the text before; while it is on its way another text may come."""
+    tab = tampered.wiring.attention
+    empty = {"outputs": list, "show_views": lambda *given: [], "show_text": lambda *given, **more: {}}
+    vars(tab).update(empty)
+    tampered.wiring.choices = SimpleNamespace(name="", show_text=lambda *given, **more: {})
+    tampered.wiring.beams = SimpleNamespace(outputs=list, show_text=lambda session: [])
+    monkeypatch.setattr("playground.ui.wiring.show_tint", lambda backend, session: "{}")
+    visit = Visit()
+    list(begin(tampered, visit, strategy="greedy", max_new_tokens=3))
+    chips = tampered.wiring.on_views(visit)["tokens"]._constructor_args[0]
+    assert chips.keys() == {"given", "selected", "tint"}

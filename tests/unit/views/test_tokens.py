@@ -11,6 +11,7 @@ from playground.views.tokens import (
     READ,
     SPECIAL,
     START,
+    given_json,
     prompt_lines,
     scored_lines,
     step_lines,
@@ -40,6 +41,11 @@ def test_scores_are_joined_with_the_exact_shares_of_the_text():
         [1, "a", "a", None, None, PROMPT],
         [2, "b", "b", 0.123457, 5, PROMPT],
     ]
+
+
+def test_what_the_model_thought_of_the_given_tokens_says_of_which_they_are():
+    scores = [TokenScore(Token(1, "X", "X"), None, None), TokenScore(Token(2, "Y", "Y"), 0.123456789, 5)]
+    assert json.loads(given_json(scores)) == [[1, None, None], [2, 0.123457, 5]]
 
 
 def test_parts_begin_with_their_name_and_the_start_token_is_told():
