@@ -5,11 +5,12 @@ were trained on it and in the ATTRIBUTION files beside them.
 """
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
 END_OF_TEXT = "<|endoftext|>"
@@ -98,14 +99,14 @@ def train_tokenizer(texts: list[str], vocabulary_size: int) -> PreTrainedTokeniz
     )
 
 
-def train_byte_pairs(texts: list[str], vocabulary_size: int, special_tokens: list[str]) -> Tokenizer:
+def train_byte_pairs(texts: list[str], vocabulary_size: int, special_tokens: Sequence[str | AddedToken]) -> Tokenizer:
     """Train byte-level byte pairs (BPE); the special tokens have the first ids."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary_size,
-        special_tokens=special_tokens,
+        special_tokens=list(special_tokens),
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
     )
     tokenizer.train_from_iterator(texts, trainer)

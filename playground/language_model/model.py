@@ -17,6 +17,8 @@ from playground.decoding.preview import next_token, take_reading
 from playground.decoding.script import write_script
 from playground.decoding.traced import speed_up
 from playground.language_model.inside import Inside
+from playground.language_model.masks import Masks
+from playground.language_model.tasks import Tasks
 from playground.language_model.texts import GivenText, TextOrIds
 from playground.models import loading
 from playground.models.reading import read_text, start_tokens
@@ -40,7 +42,7 @@ from playground.records import (
 )
 
 
-class LanguageModel(Inside):
+class LanguageModel(Inside, Masks, Tasks):
     """A transformers model with its tokenizer. Safe to use from several threads at once."""
 
     def model_card(self, licence: str = "") -> ModelCard:

@@ -5,6 +5,7 @@ from playground.records.beams import BeamNode, BeamProgress, BeamState, BeamTree
 from playground.records.comparison import ComparedRun, Continuation, TextMetrics
 from playground.records.counterfactual import CounterfactualMap, MaskedPrediction
 from playground.records.errors import PlaygroundError
+from playground.records.fill_in import FillIn, Filling, MaskPrediction
 from playground.records.flow import FlowMethod, TokenFlow
 from playground.records.generation import (
     Candidate,
@@ -19,6 +20,7 @@ from playground.records.generation import (
 from playground.records.greedy_comparison import GreedyComparison
 from playground.records.guesses import Guess
 from playground.records.known_model import Allowance, FoundModel, KnownModel
+from playground.records.language_tasks import LabelScore, LanguageTask, ReferenceScore, TaskName, TaskPrompt
 from playground.records.loading import LoadProgress, LoadStage
 from playground.records.logit_lens import LensPart, LensStage, LogitLens
 from playground.records.maps import (
@@ -75,6 +77,8 @@ __all__ = [
     "CounterfactualMap",
     "Draw",
     "EarlyStopping",
+    "FillIn",
+    "Filling",
     "FinishReason",
     "FlowMethod",
     "FoundModel",
@@ -92,6 +96,8 @@ __all__ = [
     "HeadsOff",
     "HeadsShown",
     "KnownModel",
+    "LabelScore",
+    "LanguageTask",
     "LayerMaps",
     "LensPart",
     "LensStage",
@@ -100,6 +106,7 @@ __all__ = [
     "LogitLens",
     "MapValues",
     "MapView",
+    "MaskPrediction",
     "MaskedPrediction",
     "ModelCard",
     "ModelKind",
@@ -115,6 +122,7 @@ __all__ = [
     "QueryKeyRow",
     "ReadText",
     "Reading",
+    "ReferenceScore",
     "RotaryAngles",
     "RuleEffect",
     "RunNode",
@@ -125,6 +133,8 @@ __all__ = [
     "StackSizes",
     "Step",
     "Strategy",
+    "TaskName",
+    "TaskPrompt",
     "TextDifference",
     "TextIds",
     "TextMetrics",

@@ -107,6 +107,22 @@ def build_candidates(elem_id: str, *, hint: str, place: int) -> gr.HTML:
     )
 
 
+def build_fill_in(elem_id: str, *, hint: str, place: int) -> gr.HTML:
+    """Build a text whose words are buttons, with the candidates of its masks: value from views.fill_in, absent = why.
+
+    Fires `select` with {index: ["word", its number]} or {index: ["candidate", place of the mask, id]}.
+    """
+    return gr.HTML(
+        value="",
+        absent="",
+        html_template=place_kept("html/fill_in.html", hint, place),
+        js_on_load=script_with_palette("js/fill_in.js"),
+        head=SHARED_SCRIPT,
+        apply_default_css=False,
+        elem_id=elem_id,
+    )
+
+
 def no_chart(reason: str) -> gr.HTML:
     """Return a chart that has nothing to show, and says why in its place."""
     return gr.HTML(value="", absent=reason)

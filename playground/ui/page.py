@@ -11,10 +11,13 @@ from playground.ui.tabs.attention import build_attention
 from playground.ui.tabs.beams import build_beams
 from playground.ui.tabs.choices import build_choices
 from playground.ui.tabs.compare import build_compare
+from playground.ui.tabs.fill_in import FillInTab, build_fill_in_tab
 from playground.ui.tabs.inside import build_inside
 from playground.ui.tabs.model_card import build_model_card, wire_model_card
 from playground.ui.tabs.steps import StepsTab, build_steps
+from playground.ui.tabs.tasks import TasksTab, build_tasks
 from playground.ui.tabs.what_if import build_what_if
+from playground.ui.tasks import Tasks
 from playground.ui.text_panel import build_text_panel
 from playground.ui.wiring import Tabs, Wiring
 
@@ -48,17 +51,22 @@ def build_page(backend: Backend) -> gr.Blocks:
                 steps = build_steps()
             with gr.Tab("Beams", id="beams"):
                 beams = build_beams()
+            with gr.Tab(FillInTab.name, id="fill-in-tab"):
+                fill_in = build_fill_in_tab()
             with gr.Tab("Inside", id="inside"):
                 inside = build_inside()
             with gr.Tab("What if", id="what-if"):
                 what_if = build_what_if()
+            with gr.Tab(TasksTab.name, id="tasks"):
+                tasks = build_tasks()
             with gr.Tab("Compare", id="compare"):
                 compare = build_compare()
             with gr.Tab("Model", id="model"):
                 card = build_model_card()
-        tabs = Tabs(attention, choices, beams, steps, inside, what_if)
+        tabs = Tabs(attention, choices, beams, steps, fill_in, inside, what_if)
         Wiring(backend, visit, panel, decoding, tabs).wire(page)
         Compare(backend, panel, decoding, compare).wire(page)
+        Tasks(backend, visit, panel, decoding, tasks).wire(page)
         wire_model_card(backend, page, panel.model, card)
         Endpoints(backend, gr.Error).register(gr.api)
     return page

@@ -23,6 +23,7 @@ from playground.records import (
     MapView,
     ModelKind,
     PatternName,
+    ReadText,
     RunTree,
     Step,
     TextIds,
@@ -74,6 +75,8 @@ class Session:
     guesses: tuple[Guess, ...] = ()  # of next tokens, in the order in which they were made
     lens_parts: bool = False  # the logit lens behind each layer's attention, too
     change: Change = field(default_factory=Change)  # what is switched off in the What if tab
+    given: ReadText | None = None  # the text before words of it were masked in the Fill in tab
+    masked_before: tuple[TextIds, ...] = ()  # what it was before each of these changes
     asked: tuple[str, TextIds] | None = None  # model and text of which something was asked in What if
     branch: int | None = None  # the selected hypothesis of a beam search, where it is not on the winner's path
 
@@ -82,6 +85,12 @@ class Session:
         """What names the text for the backend."""
         source, target = self.ids[: self.n_source], self.ids[self.n_source :]
         return TextIds(source, target[1:], self.type_ids, self.second_at)
+
+    @property
+    def read(self) -> ReadText:
+        """The tokens of the text."""
+        source, target = self.tokens[: self.n_source], self.tokens[self.n_source :]
+        return ReadText(source, target, self.type_ids, self.second_at)
 
     @property
     def shape(self) -> AttentionShape:

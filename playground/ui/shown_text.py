@@ -30,6 +30,8 @@ def _with_text(
     n_source = len(tokens) - n_target
     return replace(
         session,
+        given=None,
+        masked_before=(),
         ids=tuple(token.id for token in tokens),
         tokens=tokens,
         n_target=n_target,

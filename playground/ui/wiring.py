@@ -11,6 +11,7 @@ from playground.records import PlaygroundError
 from playground.ui.beam_search import BeamSearch
 from playground.ui.controls.decoding import DecodingControls, settings_from
 from playground.ui.controls.preview import Preview
+from playground.ui.fill_in import FillIns
 from playground.ui.history import history_updates
 from playground.ui.inside import Inside
 from playground.ui.model_choice import ModelChoice
@@ -25,6 +26,7 @@ from playground.ui.step_by_step import StepByStep
 from playground.ui.tabs.attention import AttentionTab, show_tint
 from playground.ui.tabs.beams import BeamsTab
 from playground.ui.tabs.choices import ChoicesTab
+from playground.ui.tabs.fill_in import FillInTab
 from playground.ui.tabs.inside import InsideTab
 from playground.ui.tabs.steps import StepsTab
 from playground.ui.tabs.what_if import WhatIfTab
@@ -41,6 +43,7 @@ class Tabs(NamedTuple):
     choices: ChoicesTab
     beams: BeamsTab
     steps: StepsTab
+    fill_in: FillInTab
     inside: InsideTab
     what_if: WhatIfTab
 
@@ -68,7 +71,8 @@ class Wiring:
         self.writer = Writer(backend, visit, panel)
         self.runs = Runs(backend, visit, panel, decoding, writer=self.writer)
         self.steps = StepByStep(backend, visit, tabs.steps, self.runs)
-        self.open_tab = OpenTab(backend, visit, panel.status, (tabs.inside, tabs.what_if))
+        self.fill_ins = FillIns(backend, visit, panel, tabs.fill_in)
+        self.open_tab = OpenTab(backend, visit, panel.status, (tabs.fill_in, tabs.inside, tabs.what_if))
 
     def wire(self, page: gr.Blocks) -> None:
         """Attach every handler."""
@@ -108,7 +112,7 @@ class Wiring:
             **RUNS_MODEL,
         )
         shown = []
-        others = [*self.runs.wire(self.choices), *self.steps.wire(self.choices.tabs)]
+        others = [*self.runs.wire(self.choices), *self.steps.wire(self.choices.tabs), *self.fill_ins.wire()]
         for event in (generated, analysed, *others):
             overview = event.success(
                 self.on_text,

@@ -4,7 +4,7 @@ import numpy as np
 from transformers import PreTrainedTokenizerFast
 
 CLS, SEP, MASK, PAD, UNKNOWN = "[CLS]", "[SEP]", "[MASK]", "[PAD]", "[UNK]"
-SPECIAL_TOKENS = [PAD, UNKNOWN, CLS, SEP, MASK]
+OTHER_MARKS = [PAD, UNKNOWN, CLS, SEP]
 
 
 def word_starts(tokenizer: PreTrainedTokenizerFast) -> np.ndarray:

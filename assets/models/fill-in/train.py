@@ -7,6 +7,7 @@ and resumes from them. Batch number n holds the same tokens and the same masks w
 
 import argparse
 import json
+import math
 import signal
 import sys
 import time
@@ -17,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from masking import CLS, MASK, PAD, SEP, SPECIAL_TOKENS, UNKNOWN, choose_words, number_words, word_parts, word_starts
+from masking import CLS, MASK, OTHER_MARKS, PAD, SEP, UNKNOWN, choose_words, number_words, word_parts, word_starts
 from tokenizers import AddedToken, processors
 from tqdm import tqdm
 from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerFast
@@ -43,19 +44,20 @@ class Recipe:
     layers: int = 6
     heads: int = 6
     width: int = 192
-    steps: int = 2400
+    steps: int = 900
     batch: int = 32  # sequences of `context` tokens a step
     muon_learning_rate: float = 7e-3
     adam_learning_rate: float = 3e-3
     weight_decay: float = 0.1
     warmup_steps: int = 100
-    decay_part: float = 0.4  # the last part of the steps, in which the learning rate falls to nothing
+    decay_part: float = 0.45  # the last part of the steps, in which the learning rate falls to nothing
     masked_share: float = 0.3  # of the words; more than is measured, since each mask is something to learn from
 
 
 def build_tokenizer(split: Split, recipe: Recipe) -> PreTrainedTokenizerFast:
     """Train byte-level byte pairs, and put BERT's marks around a text, or around both of a pair."""
-    pairs = train_byte_pairs([text for text, _ in split.train], recipe.vocabulary_size, SPECIAL_TOKENS)
+    mask = AddedToken(MASK, lstrip=True, special=True)  # the space before a word is the word's
+    pairs = train_byte_pairs([text for text, _ in split.train], recipe.vocabulary_size, [*OTHER_MARKS, mask])
     ends = [(mark, pairs.token_to_id(mark)) for mark in (CLS, SEP)]
     pairs.post_processor = processors.TemplateProcessing(
         single=f"{CLS}:0 $A:0 {SEP}:0", pair=f"{CLS}:0 $A:0 {SEP}:0 $B:1 {SEP}:1", special_tokens=ends
@@ -66,7 +68,7 @@ def build_tokenizer(split: Split, recipe: Recipe) -> PreTrainedTokenizerFast:
         unk_token=UNKNOWN,
         cls_token=CLS,
         sep_token=SEP,
-        mask_token=AddedToken(MASK, lstrip=True),  # the space before a word is the word's
+        mask_token=mask,
         model_max_length=recipe.context,
         model_input_names=["input_ids", "token_type_ids", "attention_mask"],
         clean_up_tokenization_spaces=False,
@@ -76,7 +78,7 @@ def build_tokenizer(split: Split, recipe: Recipe) -> PreTrainedTokenizerFast:
 def build_model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> BertForMaskedLM:
     """Build the untrained model; no dropout, since the corpus is seen only a few times."""
     torch.manual_seed(recipe.seed)
-    return BertForMaskedLM(
+    model = BertForMaskedLM(
         BertConfig(
             vocab_size=len(tokenizer),
             max_position_embeddings=recipe.context,
@@ -90,6 +92,45 @@ def build_model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> BertForMa
             pad_token_id=tokenizer.pad_token_id,
         )
     )
+    show_neighbours(model, recipe)
+    return model
+
+
+# Layer and head, and where it begins to look: so many tokens further on.
+NEIGHBOURS = {(layer, head): shift for layer in (0, 1) for head, shift in enumerate((-1, 1, -2, 2))}
+POSITION_SIZE = 1.5  # of the positions' vectors, of that of the words'
+SHARPNESS = 1.5  # how far queries and keys are scaled, for these heads to look at one token mostly
+
+
+@torch.no_grad()
+def show_neighbours(model: BertForMaskedLM, recipe: Recipe) -> None:
+    """Begin with positions that tell how far apart two tokens are, and a few heads that look at a neighbour.
+
+    Positions are sinusoids at first (Vaswani et al. 2017), half as large again as words, and a head's queries
+    those of its keys turned by its shift. Left to chance, no head looks at a neighbour for millions of tokens, and
+    until one does the model knows no more than how frequent a word is: the same run without this had a loss of 6.69
+    nats after 336 steps. All of it is trained on like everything else.
+    """
+    half = recipe.width // 2
+    frequencies = math.pi * 400.0 ** -(torch.arange(half) / half)  # radians a token
+    angles = torch.arange(recipe.context)[:, None] * frequencies
+    size = POSITION_SIZE * model.config.initializer_range * 2**0.5
+    model.bert.embeddings.position_embeddings.weight.copy_(size * torch.cat([angles.sin(), angles.cos()], 1))
+    d_head = recipe.width // recipe.heads
+    chosen = torch.linspace(1, 0.4 * half, d_head // 2).round().long()  # those that tell neighbours apart
+    for (layer, head), shift in NEIGHBOURS.items():
+        attention = model.bert.encoder.layer[layer].attention.self
+        rows = torch.arange(head * d_head, (head + 1) * d_head).reshape(2, -1)
+        turn = frequencies[chosen] * shift
+        for projection, sine, cosine in (
+            (attention.key, torch.zeros(len(chosen)), torch.ones(len(chosen))),
+            (attention.query, turn.sin(), turn.cos()),
+        ):
+            weight = projection.weight
+            weight[rows.flatten()] = 0
+            # sin(a + t) = sin a cos t + cos a sin t;  cos(a + t) = cos a cos t - sin a sin t
+            weight[rows[0], chosen], weight[rows[0], half + chosen] = SHARPNESS * cosine, SHARPNESS * sine
+            weight[rows[1], half + chosen], weight[rows[1], chosen] = SHARPNESS * cosine, -SHARPNESS * sine
 
 
 def build_optimizers(model: BertForMaskedLM, recipe: Recipe) -> list[torch.optim.Optimizer]:

@@ -5,8 +5,6 @@ figures measured here, on the very weights that are shipped.
 """
 
 import argparse
-import json
-import shutil
 import sys
 from pathlib import Path
 
@@ -16,13 +14,12 @@ from train import HERE, INDUCTION_HEAD, PREVIOUS_HEAD, bits_per_character, kept_
 from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
 sys.path.append(str(Path(__file__).parents[1]))  # what the programs of all models share lies beside their folders
+from cards import attribute, draw_curve, fill_card, quoted, read_log, ship
 from corpus import HOLD_OUT_EVERY, SIMPLE_AUTHORS, Book, read_books, split_chapters
 
 SAMPLE_SEEDS = range(1, 11)
 SAMPLE_PROMPT = "Once upon a time"
-SHIPPED = ("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "*.safetensors*")
 GUIDED = (PREVIOUS_HEAD[0], INDUCTION_HEAD[0])
-ATTRIBUTION = ("SOURCES.tsv", "ATTRIBUTION-asp.txt", "ATTRIBUTION-pb.txt")
 
 
 @torch.no_grad()
@@ -70,44 +67,6 @@ def write_samples(model: GPT2LMHeadModel, tokenizer: PreTrainedTokenizerFast) ->
     return samples
 
 
-def draw_curve(log: dict, path: Path) -> None:
-    """Draw the loss of training and the held-out bits a character over the tokens seen."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    recipe = log["recipe"]
-    tokens = recipe["batch"] * recipe["context"] / 1e6
-    figure, left = plt.subplots(figsize=(8, 4.2), dpi=110)
-    left.plot(
-        [point["step"] * tokens for point in log["curve"]],
-        [point["train_nats"] for point in log["curve"]],
-        color="#5b3fa8",
-        linewidth=1.2,
-        label="training loss, nats a token (smoothed)",
-    )
-    left.set_xlabel("million tokens seen")
-    left.set_ylabel("nats a token")
-    left.set_ylim(2.8, 6)
-    right = left.twinx()
-    held_out = [point for point in log["curve"] if "held_out_bits" in point]
-    right.plot(
-        [point["step"] * tokens for point in held_out],
-        [point["held_out_bits"] for point in held_out],
-        "o-",
-        color="#c2571a",
-        markersize=4,
-        label="held out, bits a character (an eighth of the chapters)",
-    )
-    right.set_ylabel("bits a character")
-    lines = left.get_lines() + right.get_lines()
-    left.legend(lines, [line.get_label() for line in lines], loc="upper right", frameon=False)
-    left.grid(alpha=0.25)
-    figure.tight_layout()
-    figure.savefig(path)
-
-
 def table_of(scores: np.ndarray) -> str:
     """Return a Markdown table, a row a layer."""
     head = "| layer | " + " | ".join(f"head {i}" for i in range(scores.shape[1])) + " |"
@@ -131,14 +90,9 @@ def main() -> None:
     parser.add_argument("--corpus", type=Path, required=True)
     parser.add_argument("--folder", type=Path, default=HERE / ".build", help="what train.py was given")
     arguments = parser.parse_args()
-    log = json.loads((arguments.folder / "log.json").read_text())
-    for pattern in SHIPPED:
-        for stale in HERE.glob(pattern):
-            stale.unlink()
-        for path in (arguments.folder / "model").glob(pattern):
-            shutil.copyfile(path, HERE / path.name)
-    for name in ATTRIBUTION:
-        shutil.copyfile(arguments.corpus / name, HERE / name)
+    log = read_log(arguments.folder)
+    ship(arguments.folder / "model", HERE)
+    attribute(arguments.corpus, HERE)
 
     tokenizer = PreTrainedTokenizerFast.from_pretrained(HERE)
     model = GPT2LMHeadModel.from_pretrained(HERE, dtype=torch.float32, attn_implementation="eager").eval()
@@ -150,29 +104,33 @@ def main() -> None:
         "others": bits_per_character(model, tokenizer, held_out_of(books, simple=False)),
     }
     scores = head_scores(model)
-    draw_curve(log, HERE / "loss-curve.png")
-    card = write_card(model, log, figures, scores, len(split.held_out), write_samples(model, tokenizer))
-    (HERE / "README.md").write_text(card, encoding="utf-8")
+    draw_curve(
+        log,
+        HERE / "loss-curve.png",
+        tokens=log["recipe"]["batch"] * log["recipe"]["context"],
+        held_out="held_out_bits",
+        label="held out, bits a character (an eighth of the chapters)",
+        unit="bits a character",
+        nats=(2.8, 6),
+    )
+    fill_card(HERE, values_of(model, log, figures, scores, len(split.held_out), write_samples(model, tokenizer)))
     print({name: round(value, 4) for name, value in figures.items()})
     print({name: best_head(values) for name, values in scores.items()})
 
 
-def write_card(
+def values_of(
     model: GPT2LMHeadModel,
     log: dict,
     figures: dict[str, float],
     scores: dict[str, np.ndarray],
     n_held_out: int,
     samples: list[str],
-) -> str:
-    """Fill card.md, the card's text, with what was measured."""
+) -> dict[str, object]:
+    """Return what stands in card.md in braces: what was measured, and how the model was made."""
     recipe = log["recipe"]
     seen = recipe["steps"] * recipe["batch"] * recipe["context"]
-    quoted = "\n\n".join(
-        f"**Seed {seed}**\n\n" + "\n".join(f"> {line}" if line else ">" for line in text.split("\n"))
-        for seed, text in zip(SAMPLE_SEEDS, samples, strict=True)
-    )
-    values = {
+    shown = "\n\n".join(f"**Seed {seed}**\n\n{quoted(text)}" for seed, text in zip(SAMPLE_SEEDS, samples, strict=True))
+    return {
         "PARAMETERS": f"{sum(p.numel() for p in model.parameters()) / 1e6:.1f}",
         "LAYERS": model.config.n_layer,
         "GUIDED_LAYERS": " and ".join(str(kept_places(recipe["layers"], model.config.n_layer)[at]) for at in GUIDED),
@@ -204,12 +162,8 @@ def write_card(
         "BEST_INDUCTION": best_head(scores["induction"]),
         "TABLE_PREVIOUS": table_of(scores["previous"]),
         "TABLE_INDUCTION": table_of(scores["induction"]),
-        "SAMPLES": quoted,
+        "SAMPLES": shown,
     }
-    text = (HERE / "card.md").read_text(encoding="utf-8")
-    for name, value in values.items():
-        text = text.replace("{" + name + "}", str(value))
-    return text
 
 
 if __name__ == "__main__":

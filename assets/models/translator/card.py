@@ -5,9 +5,8 @@ weights that are shipped. Needs sacrebleu.
 """
 
 import argparse
-import json
 import random
-import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,7 +21,9 @@ from train import HELD_OUT_SEED, HERE, translate
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, MarianMTModel, PreTrainedTokenizerFast
 from words import features
 
-SHIPPED = ("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "*.safetensors*")
+sys.path.append(str(Path(__file__).parents[1]))  # what the programs of all models share lies beside their folders
+from cards import fill_card, read_log, ship
+
 N_HELD_OUT, N_ALIGNED, N_MISTAKES = 600, 200, 20
 EXAMPLES = (
     ("adjectives behind the noun", "the small red car"),
@@ -124,12 +125,8 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=HERE / ".build", help="what train.py was given")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    log = json.loads((arguments.folder / "log.json").read_text())
-    for pattern in SHIPPED:
-        for stale in HERE.glob(pattern):
-            stale.unlink()
-        for path in (arguments.folder / "model").glob(pattern):
-            shutil.copyfile(path, HERE / path.name)
+    log = read_log(arguments.folder)
+    ship(arguments.folder / "model", HERE)
 
     tokenizer = AutoTokenizer.from_pretrained(HERE)
     model = AutoModelForSeq2SeqLM.from_pretrained(HERE, dtype=torch.float32, attn_implementation="eager").eval()
@@ -146,7 +143,8 @@ def main() -> None:
     shown = zip(names, texts, translate(model, tokenizer, list(texts)), strict=True)
     beyond = zip(BEYOND, translate(model, tokenizer, list(BEYOND)), strict=True)
     recipe = log["recipe"]
-    card = fill(
+    fill_card(
+        HERE,
         {
             "PARAMETERS": f"{model.num_parameters() / 1e6:.1f}",
             "LAYERS": recipe["layers"],
@@ -177,18 +175,9 @@ def main() -> None:
             "ALIGNMENT": table_of(aligned),
             "MISTAKES": mistakes_of(wrong),
             "BEYOND": "\n".join(f"- {said} → {told}" for said, told in beyond),
-        }
+        },
     )
-    (HERE / "README.md").write_text(card, encoding="utf-8")
     print(f"{sum(right) / len(right):.2%} exact, BLEU {score:.2f}, aligned {aligned.max():.2%}")
-
-
-def fill(values: dict[str, object]) -> str:
-    """Fill card.md, the card's text, with what was measured."""
-    text = (HERE / "card.md").read_text(encoding="utf-8")
-    for name, value in values.items():
-        text = text.replace("{" + name + "}", str(value))
-    return text
 
 
 if __name__ == "__main__":
