@@ -3,6 +3,17 @@
 from playground.records.beam_fates import describe_fate
 from playground.records.beams import BeamNode, BeamProgress, BeamState, BeamTree
 from playground.records.comparison import ComparedRun, Continuation, TextMetrics
+from playground.records.compression import (
+    GROUPS,
+    MOST_PERCENT,
+    CompressedModel,
+    Compression,
+    CompressionMethod,
+    CompressionProgress,
+    ModelMeasures,
+    PrunedHead,
+)
+from playground.records.cost import Speed
 from playground.records.counterfactual import CounterfactualMap, MaskedPrediction
 from playground.records.errors import PlaygroundError
 from playground.records.flow import FlowMethod, TokenFlow
@@ -57,6 +68,8 @@ from playground.records.what_if import (
 from playground.records.words import Word, WordMap
 
 __all__ = [
+    "GROUPS",
+    "MOST_PERCENT",
     "Allowance",
     "AttentionExplains",
     "AttentionKind",
@@ -71,6 +84,10 @@ __all__ = [
     "ChangedKind",
     "ChangedText",
     "ComparedRun",
+    "CompressedModel",
+    "Compression",
+    "CompressionMethod",
+    "CompressionProgress",
     "Continuation",
     "CounterfactualMap",
     "Draw",
@@ -103,6 +120,7 @@ __all__ = [
     "MaskedPrediction",
     "ModelCard",
     "ModelKind",
+    "ModelMeasures",
     "ModelSpec",
     "NextToken",
     "NormMap",
@@ -112,6 +130,7 @@ __all__ = [
     "PlaygroundError",
     "PositionKind",
     "PositionalSignal",
+    "PrunedHead",
     "QueryKeyRow",
     "ReadText",
     "Reading",
@@ -122,6 +141,7 @@ __all__ = [
     "ShuffleComparison",
     "ShuffledMap",
     "Side",
+    "Speed",
     "StackSizes",
     "Step",
     "Strategy",

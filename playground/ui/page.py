@@ -11,6 +11,7 @@ from playground.ui.tabs.attention import build_attention
 from playground.ui.tabs.beams import build_beams
 from playground.ui.tabs.choices import build_choices
 from playground.ui.tabs.compare import build_compare
+from playground.ui.tabs.compression import build_compression
 from playground.ui.tabs.inside import build_inside
 from playground.ui.tabs.model_card import build_model_card, wire_model_card
 from playground.ui.tabs.steps import StepsTab, build_steps
@@ -52,11 +53,13 @@ def build_page(backend: Backend) -> gr.Blocks:
                 inside = build_inside()
             with gr.Tab("What if", id="what-if"):
                 what_if = build_what_if()
+            with gr.Tab("Compress", id="compress"):
+                compression = build_compression()
             with gr.Tab("Compare", id="compare"):
                 compare = build_compare()
             with gr.Tab("Model", id="model"):
                 card = build_model_card()
-        tabs = Tabs(attention, choices, beams, steps, inside, what_if)
+        tabs = Tabs(attention, choices, beams, steps, inside, what_if, compression)
         Wiring(backend, visit, panel, decoding, tabs).wire(page)
         Compare(backend, panel, decoding, compare).wire(page)
         wire_model_card(backend, page, panel.model, card)

@@ -14,6 +14,7 @@ from playground.records import (
     AttentionShape,
     BeamTree,
     Change,
+    CompressedModel,
     FlowMethod,
     GeneratedSequence,
     GenerationRecord,
@@ -75,6 +76,9 @@ class Session:
     lens_parts: bool = False  # the logit lens behind each layer's attention, too
     change: Change = field(default_factory=Change)  # what is switched off in the What if tab
     asked: tuple[str, TextIds] | None = None  # model and text of which something was asked in What if
+    variants: tuple[CompressedModel, ...] = ()  # compressed copies that were compared with the model
+    variants_of: tuple[str, TextIds] | None = None  # model and text of these
+    variant: int = 0  # the one that is shown
     branch: int | None = None  # the selected hypothesis of a beam search, where it is not on the winner's path
 
     @property

@@ -9,6 +9,7 @@ import gradio as gr
 from playground.backends.protocol import Backend
 from playground.records import PlaygroundError
 from playground.ui.beam_search import BeamSearch
+from playground.ui.compression import Compressions
 from playground.ui.controls.decoding import DecodingControls, settings_from
 from playground.ui.controls.preview import Preview
 from playground.ui.history import history_updates
@@ -25,6 +26,7 @@ from playground.ui.step_by_step import StepByStep
 from playground.ui.tabs.attention import AttentionTab, show_tint
 from playground.ui.tabs.beams import BeamsTab
 from playground.ui.tabs.choices import ChoicesTab
+from playground.ui.tabs.compression import CompressionTab
 from playground.ui.tabs.inside import InsideTab
 from playground.ui.tabs.steps import StepsTab
 from playground.ui.tabs.what_if import WhatIfTab
@@ -43,6 +45,7 @@ class Tabs(NamedTuple):
     steps: StepsTab
     inside: InsideTab
     what_if: WhatIfTab
+    compression: CompressionTab
 
 
 class Wiring:
@@ -68,7 +71,7 @@ class Wiring:
         self.writer = Writer(backend, visit, panel)
         self.runs = Runs(backend, visit, panel, decoding, writer=self.writer)
         self.steps = StepByStep(backend, visit, tabs.steps, self.runs)
-        self.open_tab = OpenTab(backend, visit, panel.status, (tabs.inside, tabs.what_if))
+        self.open_tab = OpenTab(backend, visit, panel.status, (tabs.inside, tabs.what_if, tabs.compression))
 
     def wire(self, page: gr.Blocks) -> None:
         """Attach every handler."""
@@ -80,6 +83,7 @@ class Wiring:
         selection.wire()
         Inside(self.backend, self.visit, panel, self.tabs.inside, selection, self.tabs.what_if.losses).wire()
         WhatIfs(self.backend, self.visit, panel, self.tabs.what_if, selection).wire(page)
+        Compressions(self.backend, self.visit, panel, self.decoding, self.tabs.compression).wire(page)
         beam_search = BeamSearch(self.backend, self.visit, panel, self.beams, selection)
         beam_search.wire(shown)
         self.writer.beside.append(beam_search.cancellations)
