@@ -1,5 +1,6 @@
 """A compressed copy of a model beside the model: size, speed, and how far it still says the same."""
 
+import math
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -42,7 +43,7 @@ class Fidelity:
     """How well a copy predicts a text, and how far it says what its original says."""
 
     mean_nats: tuple[float, float]  # the original's first
-    perplexity: tuple[float, float]
+    perplexity: tuple[float, ...]
     n_tokens: int
     divergence_nats: float
     agreement: float
@@ -143,7 +144,7 @@ def measure_fidelity(loaded: LoadedModel, copy: LoadedModel, read: ReadText) -> 
         agreeing += int((own.argmax(-1) == other.argmax(-1)).sum())
     return Fidelity(
         mean_nats=(losses[0].mean_nats, losses[1].mean_nats),
-        perplexity=(losses[0].perplexity, losses[1].perplexity),
+        perplexity=tuple(loss.perplexity if loss.n_predicted else math.nan for loss in losses),
         n_tokens=len(ids),
         divergence_nats=max(0.0, divergence / len(ids)),
         agreement=agreeing / len(ids),

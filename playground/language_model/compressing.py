@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from playground.analysis.compression import Fidelity, compress, measure_pair, prepare, shorten
+from playground.analysis.cost import model_cost
+from playground.analysis.speed import measure_speeds
 from playground.analysis.text_metrics import compare_runs
 from playground.attention.attention import Attention
 from playground.attention.capture import capture_attention
@@ -18,9 +20,11 @@ from playground.records import (
     CompressionProgress,
     GenerationSettings,
     HeadMap,
+    ModelCost,
     ModelMeasures,
     PlaygroundError,
     ReadText,
+    Speed,
 )
 
 HeadPlace = tuple[AttentionKind, int, int]  # kind, layer (counted over those of the kind), head
@@ -28,7 +32,7 @@ MOST_WRITTEN_BY_BOTH = 64  # tokens
 
 
 class Compressing(Reader):
-    """Compresses copies of a model."""
+    """Compresses copies of a model, and tells what it costs to run it."""
 
     def compare_compressed(
         self,
@@ -96,6 +100,16 @@ class Compressing(Reader):
         if maps is None:
             raise PlaygroundError(absent)
         return maps
+
+    def cost(self) -> ModelCost:
+        """Return what the model computes, reads and keeps for each token."""
+        return model_cost(self.loaded)
+
+    def measure_speed(self, text: GivenText, cancel: threading.Event | None = None) -> Iterator[Speed]:
+        """Yield how fast the model writes behind a text, after each of a few rounds."""
+        read, _ = shorten(self.loaded, self._read_checked(text))
+        for speeds in measure_speeds((self.loaded,), read, cancel or threading.Event()):
+            yield speeds[0]
 
     def _maps(
         self, copy: LoadedModel, compression: Compression, read: ReadText, head: HeadPlace | None

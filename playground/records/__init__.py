@@ -13,7 +13,7 @@ from playground.records.compression import (
     ModelMeasures,
     PrunedHead,
 )
-from playground.records.cost import Speed
+from playground.records.cost import HOURS_A_MONTH, CachedLayer, CacheKind, CostAssumptions, ModelCost, Speed
 from playground.records.counterfactual import CounterfactualMap, MaskedPrediction
 from playground.records.errors import PlaygroundError
 from playground.records.flow import FlowMethod, TokenFlow
@@ -69,6 +69,7 @@ from playground.records.words import Word, WordMap
 
 __all__ = [
     "GROUPS",
+    "HOURS_A_MONTH",
     "MOST_PERCENT",
     "Allowance",
     "AttentionExplains",
@@ -79,6 +80,8 @@ __all__ = [
     "BeamProgress",
     "BeamState",
     "BeamTree",
+    "CacheKind",
+    "CachedLayer",
     "Candidate",
     "Change",
     "ChangedKind",
@@ -89,6 +92,7 @@ __all__ = [
     "CompressionMethod",
     "CompressionProgress",
     "Continuation",
+    "CostAssumptions",
     "CounterfactualMap",
     "Draw",
     "EarlyStopping",
@@ -119,6 +123,7 @@ __all__ = [
     "MapView",
     "MaskedPrediction",
     "ModelCard",
+    "ModelCost",
     "ModelKind",
     "ModelMeasures",
     "ModelSpec",

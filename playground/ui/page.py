@@ -12,6 +12,7 @@ from playground.ui.tabs.beams import build_beams
 from playground.ui.tabs.choices import build_choices
 from playground.ui.tabs.compare import build_compare
 from playground.ui.tabs.compression import build_compression
+from playground.ui.tabs.cost import build_cost
 from playground.ui.tabs.inside import build_inside
 from playground.ui.tabs.model_card import build_model_card, wire_model_card
 from playground.ui.tabs.steps import StepsTab, build_steps
@@ -55,11 +56,13 @@ def build_page(backend: Backend) -> gr.Blocks:
                 what_if = build_what_if()
             with gr.Tab("Compress", id="compress"):
                 compression = build_compression()
+            with gr.Tab("Cost", id="cost"):
+                cost = build_cost()
             with gr.Tab("Compare", id="compare"):
                 compare = build_compare()
             with gr.Tab("Model", id="model"):
                 card = build_model_card()
-        tabs = Tabs(attention, choices, beams, steps, inside, what_if, compression)
+        tabs = Tabs(attention, choices, beams, steps, inside, what_if, compression, cost)
         Wiring(backend, visit, panel, decoding, tabs).wire(page)
         Compare(backend, panel, decoding, compare).wire(page)
         wire_model_card(backend, page, panel.model, card)

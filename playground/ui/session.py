@@ -15,6 +15,7 @@ from playground.records import (
     BeamTree,
     Change,
     CompressedModel,
+    CostAssumptions,
     FlowMethod,
     GeneratedSequence,
     GenerationRecord,
@@ -79,6 +80,7 @@ class Session:
     variants: tuple[CompressedModel, ...] = ()  # compressed copies that were compared with the model
     variants_of: tuple[str, TextIds] | None = None  # model and text of these
     variant: int = 0  # the one that is shown
+    assumptions: CostAssumptions = field(default_factory=CostAssumptions)  # of the Cost tab
     branch: int | None = None  # the selected hypothesis of a beam search, where it is not on the winner's path
 
     @property

@@ -12,6 +12,7 @@ from playground.ui.beam_search import BeamSearch
 from playground.ui.compression import Compressions
 from playground.ui.controls.decoding import DecodingControls, settings_from
 from playground.ui.controls.preview import Preview
+from playground.ui.cost import Costs
 from playground.ui.history import history_updates
 from playground.ui.inside import Inside
 from playground.ui.model_choice import ModelChoice
@@ -27,6 +28,7 @@ from playground.ui.tabs.attention import AttentionTab, show_tint
 from playground.ui.tabs.beams import BeamsTab
 from playground.ui.tabs.choices import ChoicesTab
 from playground.ui.tabs.compression import CompressionTab
+from playground.ui.tabs.cost import CostTab
 from playground.ui.tabs.inside import InsideTab
 from playground.ui.tabs.steps import StepsTab
 from playground.ui.tabs.what_if import WhatIfTab
@@ -46,6 +48,7 @@ class Tabs(NamedTuple):
     inside: InsideTab
     what_if: WhatIfTab
     compression: CompressionTab
+    cost: CostTab
 
 
 class Wiring:
@@ -71,7 +74,7 @@ class Wiring:
         self.writer = Writer(backend, visit, panel)
         self.runs = Runs(backend, visit, panel, decoding, writer=self.writer)
         self.steps = StepByStep(backend, visit, tabs.steps, self.runs)
-        self.open_tab = OpenTab(backend, visit, panel.status, (tabs.inside, tabs.what_if, tabs.compression))
+        self.open_tab = OpenTab(backend, visit, panel.status, (tabs.inside, tabs.what_if, tabs.compression, tabs.cost))
 
     def wire(self, page: gr.Blocks) -> None:
         """Attach every handler."""
@@ -84,6 +87,7 @@ class Wiring:
         Inside(self.backend, self.visit, panel, self.tabs.inside, selection, self.tabs.what_if.losses).wire()
         WhatIfs(self.backend, self.visit, panel, self.tabs.what_if, selection).wire(page)
         Compressions(self.backend, self.visit, panel, self.decoding, self.tabs.compression).wire(page)
+        Costs(self.backend, self.visit, panel, self.tabs.cost).wire(page)
         beam_search = BeamSearch(self.backend, self.visit, panel, self.beams, selection)
         beam_search.wire(shown)
         self.writer.beside.append(beam_search.cancellations)

@@ -12,6 +12,8 @@ from playground.records import (
     CompressionProgress,
     GenerationSettings,
     HeadMap,
+    ModelCost,
+    Speed,
     TextIds,
 )
 
@@ -45,3 +47,11 @@ class LocalCompressing(LocalModels):
     ) -> tuple[HeadMap, HeadMap]:
         """Return one head's map in the model and in a compressed copy of it."""
         return self._pool.get(model).compressed_maps(text, compression, head)
+
+    def cost(self, model: str) -> ModelCost:
+        """Return what a model computes, reads and keeps for each token."""
+        return self._pool.get(model).cost()
+
+    def measure_speed(self, model: str, text: TextIds, cancel: threading.Event) -> Iterator[Speed]:
+        """Yield how fast a model writes behind a text, after each of a few rounds. Setting `cancel` ends it soon."""
+        yield from self._pool.get(model).measure_speed(text, cancel)

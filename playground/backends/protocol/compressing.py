@@ -11,6 +11,8 @@ from playground.records import (
     CompressionProgress,
     GenerationSettings,
     HeadMap,
+    ModelCost,
+    Speed,
     TextIds,
 )
 
@@ -40,4 +42,12 @@ class Compresses(Protocol):
         self, model: str, text: TextIds, compression: Compression, head: tuple[AttentionKind, int, int]
     ) -> tuple[HeadMap, HeadMap]:
         """Return one head's map in the model and in a compressed copy of it."""
+        ...
+
+    def cost(self, model: str) -> ModelCost:
+        """Return what a model computes, reads and keeps for each token."""
+        ...
+
+    def measure_speed(self, model: str, text: TextIds, cancel: threading.Event) -> Iterator[Speed]:
+        """Yield how fast a model writes behind a text, after each of a few rounds. Setting `cancel` ends it soon."""
         ...
