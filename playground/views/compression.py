@@ -129,7 +129,7 @@ def draw_sizes(variants: Sequence[CompressedModel]) -> go.Figure:
             text=labels,
             name=title,
             mode="markers+text",
-            textposition="top center",
+            textposition=["bottom center" if at % 2 else "top center" for at in range(len(labels))],
             textfont={"size": 11},
             cliponaxis=False,
             marker={"color": series_color(series), "size": 11, "symbol": "diamond" if series == "before" else "circle"},

@@ -61,7 +61,7 @@ def money_lines(given: CostAssumptions) -> list[Line]:
         (
             "a month of users",
             f"{given.n_users:,} × {given.tokens_a_user:,} = {given.month_tokens:,} tokens; a machine writes "
-            f"{given.month_capacity:,.3g}, so {given.n_machines:,} × {HOURS_A_MONTH} h × {price}",
+            f"{given.month_capacity:,.0f}, so {given.n_machines:,} × {HOURS_A_MONTH} h × {price}",
             _money(given.month_price),
         ),
         (

@@ -36,7 +36,7 @@ FIELDS: dict[str, tuple[str, str, float, float]] = {
     "tokens_a_student": ("Tokens a student", "in a lesson", 1, 1_000_000_000),
     "n_users": ("Users", "in a month", 1, 1_000_000_000),
     "tokens_a_user": ("Tokens a user", "in a month", 1, 1_000_000_000),
-    "price_a_million": ("Service, a million tokens", "a price to compare with", 0, 1_000_000),
+    "price_a_million": ("Service price", "for a million tokens, to compare with", 0, 1_000_000),
 }
 OF_TOKEN = ("n_tokens", "n_source")
 
