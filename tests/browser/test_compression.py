@@ -100,7 +100,6 @@ def test_costs_follow_the_assumptions(page: Page) -> None:
 def test_they_fit_the_screen(open_page: Callable[..., Page], width: int, theme: str) -> None:
     page = open_page(width=width, height=800, theme=theme)
     analyse(page, TEXT)
-    set_number(page, "max-new-tokens", 4)
     open_tab(page, "Compress")
     compress(page, 1)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
