@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
+from playground.analysis.compression import compress
 from playground.analysis.guessing import judge_guess
 from playground.analysis.masked_prediction import predict_masked
 from playground.analysis.model_card import read_model_card
@@ -16,6 +17,7 @@ from playground.decoding import run as decoding
 from playground.decoding.preview import next_token, take_reading
 from playground.decoding.script import write_script
 from playground.decoding.traced import speed_up
+from playground.language_model.compressing import Compressing
 from playground.language_model.inside import Inside
 from playground.language_model.masks import Masks
 from playground.language_model.tasks import Tasks
@@ -25,6 +27,7 @@ from playground.models.reading import read_text, start_tokens
 from playground.models.vocabulary import unknown_words
 from playground.records import (
     AttentionKind,
+    Compression,
     GenerationRecord,
     GenerationSettings,
     Guess,
@@ -42,12 +45,19 @@ from playground.records import (
 )
 
 
-class LanguageModel(Inside, Masks, Tasks):
+class LanguageModel(Inside, Masks, Tasks, Compressing):
     """A transformers model with its tokenizer. Safe to use from several threads at once."""
 
     def model_card(self, licence: str = "") -> ModelCard:
         """Return the sizes of all parts of the model, where it was loaded and why, and the licence that is given."""
         return read_model_card(self.loaded, licence)
+
+    def compressed(self, compression: Compression) -> "LanguageModel":
+        """Return a compressed copy, of which all can be asked that can be asked of the model, which stays as it is.
+
+        Pruned heads must be named; `compare_compressed` finds them. Raises PlaygroundError for what cannot be done.
+        """
+        return LanguageModel(compress(self.loaded, compression))
 
     def generate(
         self, prompt: str, settings: GenerationSettings | None = None, *, begun: Sequence[Step] = (), **options: Any

@@ -3,6 +3,17 @@
 from playground.records.beam_fates import describe_fate
 from playground.records.beams import BeamNode, BeamProgress, BeamState, BeamTree
 from playground.records.comparison import ComparedRun, Continuation, TextMetrics
+from playground.records.compression import (
+    GROUPS,
+    MOST_PERCENT,
+    CompressedModel,
+    Compression,
+    CompressionMethod,
+    CompressionProgress,
+    ModelMeasures,
+    PrunedHead,
+)
+from playground.records.cost import HOURS_A_MONTH, CachedLayer, CacheKind, CostAssumptions, ModelCost, Speed
 from playground.records.counterfactual import CounterfactualMap, MaskedPrediction
 from playground.records.errors import PlaygroundError
 from playground.records.fill_in import FillIn, Filling, MaskPrediction
@@ -59,6 +70,9 @@ from playground.records.what_if import (
 from playground.records.words import Word, WordMap
 
 __all__ = [
+    "GROUPS",
+    "HOURS_A_MONTH",
+    "MOST_PERCENT",
     "Allowance",
     "AttentionExplains",
     "AttentionKind",
@@ -68,12 +82,19 @@ __all__ = [
     "BeamProgress",
     "BeamState",
     "BeamTree",
+    "CacheKind",
+    "CachedLayer",
     "Candidate",
     "Change",
     "ChangedKind",
     "ChangedText",
     "ComparedRun",
+    "CompressedModel",
+    "Compression",
+    "CompressionMethod",
+    "CompressionProgress",
     "Continuation",
+    "CostAssumptions",
     "CounterfactualMap",
     "Draw",
     "EarlyStopping",
@@ -109,7 +130,9 @@ __all__ = [
     "MaskPrediction",
     "MaskedPrediction",
     "ModelCard",
+    "ModelCost",
     "ModelKind",
+    "ModelMeasures",
     "ModelSpec",
     "NextToken",
     "NormMap",
@@ -119,6 +142,7 @@ __all__ = [
     "PlaygroundError",
     "PositionKind",
     "PositionalSignal",
+    "PrunedHead",
     "QueryKeyRow",
     "ReadText",
     "Reading",
@@ -130,6 +154,7 @@ __all__ = [
     "ShuffleComparison",
     "ShuffledMap",
     "Side",
+    "Speed",
     "StackSizes",
     "Step",
     "Strategy",

@@ -11,6 +11,8 @@ from playground.ui.tabs.attention import build_attention
 from playground.ui.tabs.beams import build_beams
 from playground.ui.tabs.choices import build_choices
 from playground.ui.tabs.compare import build_compare
+from playground.ui.tabs.compression import build_compression
+from playground.ui.tabs.cost import build_cost
 from playground.ui.tabs.fill_in import FillInTab, build_fill_in_tab
 from playground.ui.tabs.inside import build_inside
 from playground.ui.tabs.model_card import build_model_card, wire_model_card
@@ -59,11 +61,15 @@ def build_page(backend: Backend) -> gr.Blocks:
                 what_if = build_what_if()
             with gr.Tab(TasksTab.name, id="tasks"):
                 tasks = build_tasks()
+            with gr.Tab("Compress", id="compress"):
+                compression = build_compression()
+            with gr.Tab("Cost", id="cost"):
+                cost = build_cost()
             with gr.Tab("Compare", id="compare"):
                 compare = build_compare()
             with gr.Tab("Model", id="model"):
                 card = build_model_card()
-        tabs = Tabs(attention, choices, beams, steps, fill_in, inside, what_if)
+        tabs = Tabs(attention, choices, beams, steps, fill_in, inside, what_if, compression, cost)
         Wiring(backend, visit, panel, decoding, tabs).wire(page)
         Compare(backend, panel, decoding, compare).wire(page)
         Tasks(backend, visit, panel, decoding, tasks).wire(page)

@@ -14,6 +14,8 @@ from playground.records import (
     AttentionShape,
     BeamTree,
     Change,
+    CompressedModel,
+    CostAssumptions,
     FlowMethod,
     GeneratedSequence,
     GenerationRecord,
@@ -78,6 +80,10 @@ class Session:
     given: ReadText | None = None  # the text before words of it were masked in the Fill in tab
     masked_before: tuple[TextIds, ...] = ()  # what it was before each of these changes
     asked: tuple[str, TextIds] | None = None  # model and text of which something was asked in What if
+    variants: tuple[CompressedModel, ...] = ()  # compressed copies that were compared with the model
+    variants_of: tuple[str, TextIds] | None = None  # model and text of these
+    variant: int = 0  # the one that is shown
+    assumptions: CostAssumptions = field(default_factory=CostAssumptions)  # of the Cost tab
     branch: int | None = None  # the selected hypothesis of a beam search, where it is not on the winner's path
 
     @property

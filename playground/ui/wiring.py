@@ -9,8 +9,10 @@ import gradio as gr
 from playground.backends.protocol import Backend
 from playground.records import PlaygroundError
 from playground.ui.beam_search import BeamSearch
+from playground.ui.compression import Compressions
 from playground.ui.controls.decoding import DecodingControls, settings_from
 from playground.ui.controls.preview import Preview
+from playground.ui.cost import Costs
 from playground.ui.fill_in import FillIns
 from playground.ui.history import history_updates
 from playground.ui.inside import Inside
@@ -26,6 +28,8 @@ from playground.ui.step_by_step import StepByStep
 from playground.ui.tabs.attention import AttentionTab, show_tint
 from playground.ui.tabs.beams import BeamsTab
 from playground.ui.tabs.choices import ChoicesTab
+from playground.ui.tabs.compression import CompressionTab
+from playground.ui.tabs.cost import CostTab
 from playground.ui.tabs.fill_in import FillInTab
 from playground.ui.tabs.inside import InsideTab
 from playground.ui.tabs.steps import StepsTab
@@ -46,6 +50,8 @@ class Tabs(NamedTuple):
     fill_in: FillInTab
     inside: InsideTab
     what_if: WhatIfTab
+    compression: CompressionTab
+    cost: CostTab
 
 
 class Wiring:
@@ -72,7 +78,8 @@ class Wiring:
         self.runs = Runs(backend, visit, panel, decoding, writer=self.writer)
         self.steps = StepByStep(backend, visit, tabs.steps, self.runs)
         self.fill_ins = FillIns(backend, visit, panel, tabs.fill_in)
-        self.open_tab = OpenTab(backend, visit, panel.status, (tabs.fill_in, tabs.inside, tabs.what_if))
+        followers = (tabs.fill_in, tabs.inside, tabs.what_if, tabs.compression, tabs.cost)
+        self.open_tab = OpenTab(backend, visit, panel.status, followers)
 
     def wire(self, page: gr.Blocks) -> None:
         """Attach every handler."""
@@ -84,6 +91,8 @@ class Wiring:
         selection.wire()
         Inside(self.backend, self.visit, panel, self.tabs.inside, selection, self.tabs.what_if.losses).wire()
         WhatIfs(self.backend, self.visit, panel, self.tabs.what_if, selection).wire(page)
+        Compressions(self.backend, self.visit, panel, self.decoding, self.tabs.compression).wire(page)
+        Costs(self.backend, self.visit, panel, self.tabs.cost).wire(page)
         beam_search = BeamSearch(self.backend, self.visit, panel, self.beams, selection)
         beam_search.wire(shown)
         self.writer.beside.append(beam_search.cancellations)

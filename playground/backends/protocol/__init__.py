@@ -3,6 +3,7 @@
 from typing import Protocol, runtime_checkable
 
 from playground.backends.protocol.attention import ShowsAttention
+from playground.backends.protocol.compressing import Compresses
 from playground.backends.protocol.inside import LooksInside
 from playground.backends.protocol.masks import FillsMasks
 from playground.backends.protocol.models import OffersModels
@@ -11,7 +12,7 @@ from playground.backends.protocol.writing import Writes
 
 
 @runtime_checkable
-class Backend(OffersModels, Writes, ShowsAttention, LooksInside, FillsMasks, SetsTasks, Protocol):
+class Backend(OffersModels, Writes, ShowsAttention, LooksInside, FillsMasks, SetsTasks, Compresses, Protocol):
     """Runs models. Every method may raise PlaygroundError with a message fit for the page.
 
     A text is named by the ids of its tokens (TextIds): what a model generated as it was generated, what was typed as

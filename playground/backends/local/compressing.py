@@ -1,0 +1,57 @@
+"""Compressed copies of the models in this process, and what it costs to run them."""
+
+import threading
+from collections.abc import Iterator
+
+from playground.backends.holding import holds_models
+from playground.backends.local.models import LocalModels
+from playground.records import (
+    AttentionKind,
+    CompressedModel,
+    Compression,
+    CompressionProgress,
+    GenerationSettings,
+    HeadMap,
+    ModelCost,
+    Speed,
+    TextIds,
+)
+
+
+@holds_models()
+class LocalCompressing(LocalModels):
+    """Compresses copies of a model, which itself stays as it is."""
+
+    def compare_compressed(
+        self,
+        model: str,
+        text: TextIds,
+        compression: Compression,
+        *,
+        prompt: str,
+        settings: GenerationSettings,
+        head: tuple[AttentionKind, int, int] | None,
+        cancel: threading.Event,
+    ) -> Iterator[CompressionProgress | CompressedModel]:
+        """Yield how far it is, and last a compressed copy beside the model.
+
+        prompt, settings: what both write from. head: kind, layer and head whose maps are kept. Setting `cancel` ends it
+        soon, without a result.
+        """
+        yield from self._pool.get(model).compare_compressed(
+            text, compression, prompt=prompt, settings=settings, head=head, cancel=cancel
+        )
+
+    def compressed_maps(
+        self, model: str, text: TextIds, compression: Compression, head: tuple[AttentionKind, int, int]
+    ) -> tuple[HeadMap, HeadMap]:
+        """Return one head's map in the model and in a compressed copy of it."""
+        return self._pool.get(model).compressed_maps(text, compression, head)
+
+    def cost(self, model: str) -> ModelCost:
+        """Return what a model computes, reads and keeps for each token."""
+        return self._pool.get(model).cost()
+
+    def measure_speed(self, model: str, text: TextIds, cancel: threading.Event) -> Iterator[Speed]:
+        """Yield how fast a model writes behind a text, after each of a few rounds. Setting `cancel` ends it soon."""
+        yield from self._pool.get(model).measure_speed(text, cancel)

@@ -1,0 +1,94 @@
+"""What happens in the Cost tab: an assumption is changed, the speed is measured."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+
+from playground.backends.protocol import Backend
+from playground.records import PlaygroundError, Speed
+from playground.ui.session import Cancellations, Visit, in_turn
+from playground.ui.status import AT_ONCE, RUNS_MODEL, on_leaving, says_errors, status_line
+from playground.ui.tabs.cost import CostTab, assumptions_from
+from playground.ui.text_panel import TextPanel
+
+
+class Costs:
+    """Joins the tab to the backend."""
+
+    def __init__(self, backend: Backend, visit: gr.State, panel: TextPanel, tab: CostTab) -> None:
+        self.backend = backend
+        self.visit = visit
+        self.panel = panel
+        self.status = tab.progress
+        self.tab = tab
+        self.switches = Cancellations()
+
+    def wire(self, page: gr.Blocks) -> None:
+        """Attach every handler."""
+        tab = self.tab
+        outputs: list[Any] = [self.visit, self.status, *tab.outputs()]
+        gr.on(
+            [number.input for number in tab.numbers.values()],
+            self.on_fields,
+            inputs_kwargs={"visit": self.visit, "model": self.panel.model, **tab.numbers},
+            outputs=outputs,
+            trigger_mode="always_last",
+            **AT_ONCE,
+        )
+        tab.measure.click(
+            self.on_measure,
+            inputs_kwargs={"visit": self.visit, "model": self.panel.model},
+            outputs=[*outputs, tab.stop, tab.numbers["tokens_per_s"]],
+            **RUNS_MODEL,
+        )
+        tab.stop.click(self.on_stop, **AT_ONCE)
+        on_leaving(page, self.on_stop)
+
+    @says_errors
+    @in_turn
+    def on_fields(self, visit: Visit, model: str, **values: Any) -> dict[Any, Any]:
+        """An assumption was changed: what follows from it stands there at once."""
+        visit.session = replace(visit.session, assumptions=assumptions_from(values))
+        return {self.visit: visit, self.status: "", **self.tab.show_of(self.backend, visit.session, model)}
+
+    def on_measure(self, request: gr.Request, visit: Visit, model: str) -> Iterator[dict[Any, Any]]:
+        """Let the model write a few times, and take its speed for the one that is assumed."""
+        tab, session, visitor = self.tab, visit.session, str(request.session_hash)
+        idle = {tab.measure: gr.Button(interactive=True), tab.stop: gr.Button(interactive=False)}
+        switch = self.switches.begin(visitor)
+        speed: Speed | None = None
+        try:
+            if not session.ids or session.model != model:
+                raise PlaygroundError("There is no text yet: generate or analyse one first.")
+            yield {
+                tab.measure: gr.Button(interactive=False), tab.stop: gr.Button(interactive=True),
+                self.status: status_line("Measuring …", "busy"),
+            }  # fmt: skip
+            for speed in self.backend.measure_speed(model, session.text, switch):
+                yield {self.status: tab.show_speed(speed, is_done=False)}
+            if speed is None:
+                yield {**idle, self.status: status_line("You stopped it; nothing was measured.")}
+                return
+            yield self.take(visit, model, speed) | idle
+        except PlaygroundError as error:
+            yield {**idle, self.status: status_line(str(error), "error")}
+        finally:
+            self.switches.end(visitor, switch)
+
+    @in_turn
+    def take(self, visit: Visit, model: str, speed: Speed) -> dict[Any, Any]:
+        """Take a measured speed for the one that is assumed."""
+        rate = max(0.001, float(f"{speed.tokens_per_s:.4g}"))
+        visit.session = replace(visit.session, assumptions=replace(visit.session.assumptions, tokens_per_s=rate))
+        return {
+            self.visit: visit,
+            self.status: self.tab.show_speed(speed, is_done=True),
+            self.tab.numbers["tokens_per_s"]: rate,
+            **self.tab.show_of(self.backend, visit.session, model),
+        }
+
+    def on_stop(self, request: gr.Request) -> None:
+        """End the measuring; what was measured is kept."""
+        self.switches.cancel(str(request.session_hash))
