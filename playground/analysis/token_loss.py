@@ -24,7 +24,7 @@ def token_loss(loaded: LoadedModel, read: ReadText) -> TokenLoss:
     """
     model: Any = loaded.model
     written = written_tokens(loaded, read)
-    _check_looks_back(loaded)
+    check_looks_back(loaded)
     ids = [token.id for token in written]
     target = ids if loaded.spec.kind == "encoder-decoder" else ()
     logits = model(**model_inputs(loaded, [token.id for token in read.tokens], target)).logits[0]  # (token, vocabulary)
@@ -80,7 +80,7 @@ def not_a_number(loaded: LoadedModel) -> PlaygroundError:
     )
 
 
-def _check_looks_back(loaded: LoadedModel) -> None:
+def check_looks_back(loaded: LoadedModel) -> None:
     """Raise PlaygroundError for models that see what they predict, such as XLNet; looked up once."""
     model: Any = loaded.model
     if loaded.spec.kind != "decoder":
