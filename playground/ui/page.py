@@ -14,6 +14,7 @@ from playground.ui.tabs.compare import build_compare
 from playground.ui.tabs.inside import build_inside
 from playground.ui.tabs.model_card import build_model_card, wire_model_card
 from playground.ui.tabs.steps import StepsTab, build_steps
+from playground.ui.tabs.training import build_training
 from playground.ui.tabs.what_if import build_what_if
 from playground.ui.text_panel import build_text_panel
 from playground.ui.wiring import Tabs, Wiring
@@ -52,11 +53,13 @@ def build_page(backend: Backend) -> gr.Blocks:
                 inside = build_inside()
             with gr.Tab("What if", id="what-if"):
                 what_if = build_what_if()
+            with gr.Tab("Train", id="train"):
+                training = build_training()
             with gr.Tab("Compare", id="compare"):
                 compare = build_compare()
             with gr.Tab("Model", id="model"):
                 card = build_model_card()
-        tabs = Tabs(attention, choices, beams, steps, inside, what_if)
+        tabs = Tabs(attention, choices, beams, steps, inside, what_if, training)
         Wiring(backend, visit, panel, decoding, tabs).wire(page)
         Compare(backend, panel, decoding, compare).wire(page)
         wire_model_card(backend, page, panel.model, card)

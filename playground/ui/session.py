@@ -27,6 +27,8 @@ from playground.records import (
     Step,
     TextIds,
     Token,
+    TrainedLoss,
+    Training,
 )
 from playground.views.tokens import NO_PARTS, Parts
 
@@ -39,6 +41,16 @@ class KeptText:
     text: TextIds
     n_tokens: int
     name: str  # its beginning, as it is shown
+
+
+@dataclass(frozen=True)
+class TrainedCopy:
+    """A copy of a model that this visitor has trained."""
+
+    model: str  # it is a copy of
+    name: str  # under which the backend has it
+    training: Training  # how far it is
+    losses: tuple[TrainedLoss, TrainedLoss]  # of the text that it was trained on last, before and after
 
 
 @dataclass(frozen=True)
@@ -75,6 +87,7 @@ class Session:
     lens_parts: bool = False  # the logit lens behind each layer's attention, too
     change: Change = field(default_factory=Change)  # what is switched off in the What if tab
     asked: tuple[str, TextIds] | None = None  # model and text of which something was asked in What if
+    trained: TrainedCopy | None = None
     branch: int | None = None  # the selected hypothesis of a beam search, where it is not on the winner's path
 
     @property

@@ -27,8 +27,10 @@ from playground.ui.tabs.beams import BeamsTab
 from playground.ui.tabs.choices import ChoicesTab
 from playground.ui.tabs.inside import InsideTab
 from playground.ui.tabs.steps import StepsTab
+from playground.ui.tabs.training import TrainingTab
 from playground.ui.tabs.what_if import WhatIfTab
 from playground.ui.text_panel import TextPanel
+from playground.ui.training import Trainer
 from playground.ui.what_if import WhatIfs
 from playground.ui.writing import Task, Writer
 from playground.views.tokens import given_json, scored_lines
@@ -43,6 +45,7 @@ class Tabs(NamedTuple):
     steps: StepsTab
     inside: InsideTab
     what_if: WhatIfTab
+    training: TrainingTab
 
 
 class Wiring:
@@ -68,7 +71,7 @@ class Wiring:
         self.writer = Writer(backend, visit, panel)
         self.runs = Runs(backend, visit, panel, decoding, writer=self.writer)
         self.steps = StepByStep(backend, visit, tabs.steps, self.runs)
-        self.open_tab = OpenTab(backend, visit, panel.status, (tabs.inside, tabs.what_if))
+        self.open_tab = OpenTab(backend, visit, panel.status, (tabs.inside, tabs.what_if, tabs.training))
 
     def wire(self, page: gr.Blocks) -> None:
         """Attach every handler."""
@@ -80,6 +83,7 @@ class Wiring:
         selection.wire()
         Inside(self.backend, self.visit, panel, self.tabs.inside, selection, self.tabs.what_if.losses).wire()
         WhatIfs(self.backend, self.visit, panel, self.tabs.what_if, selection).wire(page)
+        Trainer(self.backend, self.visit, panel, self.tabs.training, self.decoding).wire(page)
         beam_search = BeamSearch(self.backend, self.visit, panel, self.beams, selection)
         beam_search.wire(shown)
         self.writer.beside.append(beam_search.cancellations)
