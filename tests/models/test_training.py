@@ -4,6 +4,7 @@ import copy
 import math
 import threading
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ from playground.backends.local import training as local_training
 from playground.language_model import LanguageModel
 from playground.records import GenerationRecord, GenerationSettings, PlaygroundError, TextIds, TrainingSettings
 from playground.records.training import check_method
+from playground.ui.session import Session, TrainedCopy
+from playground.ui.training import Trainer
 from tests.models import checkpoints
 from tests.models.families import ENCODER_DECODERS, FAMILIES, IDS, SOURCE_IDS, reference_inputs, tiny_lm
 
@@ -420,3 +423,33 @@ def test_a_copy_of_bfloat16_is_trained_in_float32():
     end = last(adapted.train(TextIds(IDS), TrainingSettings(n_steps=5, learning_rate=1e-2)))
     assert end.loss_after_nats < end.losses_nats[0]
     assert {w.dtype for w in adapted.trainee.weights.values()} == {torch.float32}
+
+
+@pytest.fixture
+def trainer(backend):
+    return Trainer(backend, None, SimpleNamespace(status=None), None, None)
+
+
+def test_a_visitor_who_leaves_leaves_no_copy_behind(trainer, backend):
+    session = Session(model="gpt2", ids=IDS)
+    name = trainer.copy_of(session, "one", "automatic")
+    other = trainer.copy_of(session, "other", "LoRA adapters")
+    assert {name, other} < set(backend._pool.loaded_names())
+    again = trainer.copy_of(session, "one", "automatic")  # a visitor has one at a time
+    assert name not in backend._pool.loaded_names()
+    trainer.on_end(SimpleNamespace(session_hash="one"))
+    assert again not in backend._pool.loaded_names()
+    assert other in backend._pool.loaded_names()
+    trainer.on_end(SimpleNamespace(session_hash="one"))
+
+
+def test_a_copy_is_gone_on_with_until_it_had_to_make_room(trainer, backend):
+    session = Session(model="gpt2", ids=IDS)
+    name = trainer.copy_of(session, "one", "automatic")
+    training = last(backend.train(name, TEXT, TrainingSettings(), threading.Event()))
+    loss = backend.training_loss(name, TEXT, 64)
+    session = replace(session, trained=TrainedCopy("gpt2", name, training, (loss, loss)))
+    assert trainer.copy_of(session, "one", "automatic") == name
+    assert trainer.copy_of(replace(session, model="llama"), "two", "automatic").startswith("llama, trained#")
+    backend._pool._kept.pop(name)
+    assert trainer.copy_of(session, "one", "automatic") not in ("", name)

@@ -168,7 +168,7 @@ class TrainingTab:
             figure = draw_head_map(found, compact=True, height=HEIGHT)
             drawn = drawn_of_head(figure, session, said)
             shown[component] = gr.HTML(value=drawn, highlight=json.dumps({"row": session.query}), absent="")
-        said = f"Head {session.layer_number}.{session.head}: {NAMES[0]} on the left, {NAMES[1]} on the right."
+        said = f"Head {session.layer_number}.{session.head}: first {NAMES[0]}, then {NAMES[1]}."
         return shown | {self.maps: f"<p>{said} Choose another in the Attention tab.</p>"}
 
     def show_written(self, prompt: str, before: Sequence[Token], after: Sequence[Token], note: str) -> dict[Any, Any]:
