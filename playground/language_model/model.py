@@ -22,6 +22,7 @@ from playground.language_model.inside import Inside
 from playground.language_model.masks import Masks
 from playground.language_model.tasks import Tasks
 from playground.language_model.texts import GivenText, TextOrIds
+from playground.language_model.training import Trains
 from playground.models import loading
 from playground.models.reading import read_text, start_tokens
 from playground.models.vocabulary import unknown_words
@@ -45,7 +46,7 @@ from playground.records import (
 )
 
 
-class LanguageModel(Inside, Masks, Tasks, Compressing):
+class LanguageModel(Inside, Masks, Tasks, Compressing, Trains):
     """A transformers model with its tokenizer. Safe to use from several threads at once."""
 
     def model_card(self, licence: str = "") -> ModelCard:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 from playground.models.monitor import LoadMonitor
-from playground.records import LoadProgress, PlaygroundError
+from playground.records import LoadProgress, PlaygroundError, shown_name
 from playground.records.sizes import say_bytes
 
 Loaded = TypeVar("Loaded")
@@ -84,7 +84,7 @@ class ModelPool(Generic[Loaded]):
             self._admitted.add(name)
 
     def forget(self, name: str) -> None:
-        """Let `name` be asked for no more, unless it is one of the first names; it leaves where nobody uses it."""
+        """Let `name` be asked for no more, unless it is one of the first names; it leaves once nobody uses it."""
         with self._lock:
             if name in self.names:
                 return
@@ -114,6 +114,8 @@ class ModelPool(Generic[Loaded]):
         finally:
             with self._lock:
                 entry.users -= 1
+                if name not in self._admitted and entry.users == 0 and self._kept.get(name) is entry:
+                    self._on_gone(name, self._kept.pop(name).value)
 
     def watch(
         self,
@@ -233,7 +235,7 @@ class ModelPool(Generic[Loaded]):
 
     def _make_room(self, max_bytes: int, name: str, n_bytes: int) -> None:
         """Let the least recently used models go until there are `n_bytes` free; none goes where that is not enough."""
-        needs = f"{name} takes {say_bytes(n_bytes)} of memory"
+        needs = f"{shown_name(name)} takes {say_bytes(n_bytes)} of memory"
         if n_bytes > max_bytes:
             raise PlaygroundError(
                 f"{needs}, more than the {say_bytes(max_bytes)} that there are for models here. Take a smaller one."

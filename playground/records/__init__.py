@@ -58,6 +58,14 @@ from playground.records.text_difference import TextDifference
 from playground.records.texts import ReadText, TextIds
 from playground.records.token_loss import TokenLoss
 from playground.records.tokens import Token, TokenScore
+from playground.records.training import (
+    TrainedLoss,
+    Training,
+    TrainingMethod,
+    TrainingPlan,
+    TrainingSettings,
+    TrainingState,
+)
 from playground.records.what_if import (
     AttentionExplains,
     Change,
@@ -167,6 +175,12 @@ __all__ = [
     "TokenFlow",
     "TokenLoss",
     "TokenScore",
+    "TrainedLoss",
+    "Training",
+    "TrainingMethod",
+    "TrainingPlan",
+    "TrainingSettings",
+    "TrainingState",
     "WhatIf",
     "Word",
     "WordMap",

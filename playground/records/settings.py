@@ -28,7 +28,8 @@ _BOUNDS: dict[str, tuple[float, float, bool]] = {  # lowest, highest, whole numb
 }
 
 
-def _number(name: str, value: object, low: float, high: float, *, whole: bool) -> float | int:
+def checked_number(name: str, value: object, low: float, high: float, *, whole: bool) -> float | int:
+    """Return a number in its range. Raises PlaygroundError with the range where it is none."""
     wanted = "a whole number" if whole else "a number"
     message = f"{name} must be {wanted} from {low:g} to {high:g}, not {str(value)[:40]!r}."
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -81,7 +82,7 @@ class GenerationSettings:
         if self.strategy not in STRATEGIES:
             raise PlaygroundError(f"strategy must be one of {', '.join(STRATEGIES)}, not {str(self.strategy)[:40]!r}.")
         for name, (low, high, whole) in _BOUNDS.items():
-            object.__setattr__(self, name, _number(name, getattr(self, name), low, high, whole=whole))
+            object.__setattr__(self, name, checked_number(name, getattr(self, name), low, high, whole=whole))
         if not isinstance(self.do_sample, bool):
             raise PlaygroundError(f"do_sample must be true or false, not {str(self.do_sample)[:40]!r}.")
         if not isinstance(self.early_stopping, bool) and self.early_stopping != "never":

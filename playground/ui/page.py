@@ -18,6 +18,7 @@ from playground.ui.tabs.inside import build_inside
 from playground.ui.tabs.model_card import build_model_card, wire_model_card
 from playground.ui.tabs.steps import StepsTab, build_steps
 from playground.ui.tabs.tasks import TasksTab, build_tasks
+from playground.ui.tabs.training import build_training
 from playground.ui.tabs.what_if import build_what_if
 from playground.ui.tasks import Tasks
 from playground.ui.text_panel import build_text_panel
@@ -65,11 +66,13 @@ def build_page(backend: Backend) -> gr.Blocks:
                 compression = build_compression()
             with gr.Tab("Cost", id="cost"):
                 cost = build_cost()
+            with gr.Tab("Train", id="train"):
+                training = build_training()
             with gr.Tab("Compare", id="compare"):
                 compare = build_compare()
             with gr.Tab("Model", id="model"):
                 card = build_model_card()
-        tabs = Tabs(attention, choices, beams, steps, fill_in, inside, what_if, compression, cost)
+        tabs = Tabs(attention, choices, beams, steps, fill_in, inside, what_if, compression, cost, training)
         Wiring(backend, visit, panel, decoding, tabs).wire(page)
         Compare(backend, panel, decoding, compare).wire(page)
         Tasks(backend, visit, panel, decoding, tasks).wire(page)

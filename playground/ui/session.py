@@ -30,6 +30,8 @@ from playground.records import (
     Step,
     TextIds,
     Token,
+    TrainedLoss,
+    Training,
 )
 from playground.views.tokens import NO_PARTS, Parts
 
@@ -42,6 +44,16 @@ class KeptText:
     text: TextIds
     n_tokens: int
     name: str  # its beginning, as it is shown
+
+
+@dataclass(frozen=True)
+class TrainedCopy:
+    """A copy of a model that this visitor has trained."""
+
+    model: str  # it is a copy of
+    name: str  # under which the backend has it
+    training: Training  # how far it is
+    losses: tuple[TrainedLoss, TrainedLoss]  # of the text that it was trained on last, before and after
 
 
 @dataclass(frozen=True)
@@ -84,6 +96,7 @@ class Session:
     variants_of: tuple[str, TextIds] | None = None  # model and text of these
     variant: int = 0  # the one that is shown
     assumptions: CostAssumptions = field(default_factory=CostAssumptions)  # of the Cost tab
+    trained: TrainedCopy | None = None
     branch: int | None = None  # the selected hypothesis of a beam search, where it is not on the winner's path
 
     @property

@@ -33,8 +33,10 @@ from playground.ui.tabs.cost import CostTab
 from playground.ui.tabs.fill_in import FillInTab
 from playground.ui.tabs.inside import InsideTab
 from playground.ui.tabs.steps import StepsTab
+from playground.ui.tabs.training import TrainingTab
 from playground.ui.tabs.what_if import WhatIfTab
 from playground.ui.text_panel import TextPanel
+from playground.ui.training import Trainer
 from playground.ui.what_if import WhatIfs
 from playground.ui.writing import Task, Writer
 from playground.views.tokens import given_json, scored_lines
@@ -52,6 +54,7 @@ class Tabs(NamedTuple):
     what_if: WhatIfTab
     compression: CompressionTab
     cost: CostTab
+    training: TrainingTab
 
 
 class Wiring:
@@ -78,7 +81,7 @@ class Wiring:
         self.runs = Runs(backend, visit, panel, decoding, writer=self.writer)
         self.steps = StepByStep(backend, visit, tabs.steps, self.runs)
         self.fill_ins = FillIns(backend, visit, panel, tabs.fill_in)
-        followers = (tabs.fill_in, tabs.inside, tabs.what_if, tabs.compression, tabs.cost)
+        followers = (tabs.fill_in, tabs.inside, tabs.what_if, tabs.compression, tabs.cost, tabs.training)
         self.open_tab = OpenTab(backend, visit, panel.status, followers)
 
     def wire(self, page: gr.Blocks) -> None:
@@ -93,6 +96,7 @@ class Wiring:
         WhatIfs(self.backend, self.visit, panel, self.tabs.what_if, selection).wire(page)
         Compressions(self.backend, self.visit, panel, self.decoding, self.tabs.compression).wire(page)
         Costs(self.backend, self.visit, panel, self.tabs.cost).wire(page)
+        Trainer(self.backend, self.visit, panel, self.tabs.training, self.decoding).wire(page)
         beam_search = BeamSearch(self.backend, self.visit, panel, self.beams, selection)
         beam_search.wire(shown)
         self.writer.beside.append(beam_search.cancellations)

@@ -83,7 +83,7 @@ def loss_formula(loss: TokenLoss, token: int) -> str:
         f"loss of “{label}” = −ln p = ln Σ e<sup>logit</sup> − its logit "
         f"= {_signed(log_sum)} − {_bracketed(logit)} = <b>{nats:.4f} nats</b>",
         f"in bits: {nats:.4f} / ln 2 = <b>{nats / BITS:.4f} bits</b>; "
-        f"its probability: e<sup>−{nats:.4f}</sup> = <b>{_percent(nats)}</b>",
+        f"its probability: e<sup>−{nats:.4f}</sup> = <b>{percent_of_loss(nats)}</b>",
         f"perplexity = e<sup>sum of losses / tokens</sup> = e<sup>{loss.total_nats:.2f} / {loss.n_predicted}</sup> "
         f"= <b>{loss.perplexity:,.2f}</b>",
     ]
@@ -142,6 +142,7 @@ def _bracketed(value: float) -> str:
     return f"({_signed(value)})" if value < 0 else _signed(value)
 
 
-def _percent(nats: float) -> str:
+def percent_of_loss(nats: float) -> str:
+    """Return the probability that a loss stands for, in percent."""
     value = 100 * math.exp(-nats)
     return f"{value:.2f} %" if value >= 0.1 else f"{value:.2g} %"

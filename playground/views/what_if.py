@@ -8,14 +8,15 @@ import numpy as np
 import plotly.graph_objects as go
 
 from playground.records import AttentionExplains, Change, ChangedText, HeadImportance, Token, WhatIf
+from playground.views.before_after import draw_two_losses, two_texts_html
 from playground.views.candidate_bars import Bars, draw_candidate_bars
 from playground.views.figure import base_layout
 from playground.views.heads_overview import grid_lines, number_axis
-from playground.views.labels import axis_labels, plain_label, readable
-from playground.views.palette import ScaleName, SeriesName, colorscale, series_color
+from playground.views.labels import plain_label, readable
+from playground.views.palette import ScaleName, colorscale
 
 ROW_PIXELS = 28
-MOST_LABELS = 48
+NAMES = ("the model", "under the change")
 HOW = {
     "zero": "passes on nothing",
     "mean": "passes on its mean over this text",
@@ -29,8 +30,8 @@ def draw_prediction(result: WhatIf) -> go.Figure:
     return draw_candidate_bars(
         [Token(candidate.id, candidate.text, candidate.label) for candidate in candidates],
         [
-            Bars("before", "the model", [100 * candidate.raw_probability for candidate in candidates]),
-            Bars("chosen", "under the change", [100 * candidate.probability for candidate in candidates]),
+            Bars("before", NAMES[0], [100 * candidate.raw_probability for candidate in candidates]),
+            Bars("chosen", NAMES[1], [100 * candidate.probability for candidate in candidates]),
         ],
         row_pixels=ROW_PIXELS,
     )
@@ -38,31 +39,7 @@ def draw_prediction(result: WhatIf) -> go.Figure:
 
 def draw_loss_change(result: WhatIf) -> go.Figure:
     """Draw the loss of each token as it is and under the change, in nats."""
-    names = axis_labels(result.tokens)
-    figure = go.Figure(
-        layout=base_layout(height=240, barmode="group", bargap=0.15, meta={"hover": "plotly", "strip": True})
-    )
-    bars: list[tuple[SeriesName, str, np.ndarray]] = [
-        ("before", "the model", result.original_loss_nats),
-        ("chosen", "under the change", result.loss_nats),
-    ]
-    for series, name, losses in bars:
-        figure.add_bar(
-            x=names,
-            y=[float(loss) if np.isfinite(loss) else None for loss in losses],
-            name=name,
-            marker={"color": series_color(series)},
-            hovertemplate="'%{x}' " + name + ": %{y:.3f} nats<extra></extra>",
-            meta={"series": series},
-        )
-    figure.update_layout(legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "traceorder": "normal"})
-    every = max(1, -(-len(names) // MOST_LABELS))
-    figure.update_xaxes(
-        type="category", tickvals=names[::every], ticktext=[name.rstrip("\u200b") for name in names[::every]],
-        tickangle=-60, automargin=True, fixedrange=True, showgrid=False,
-    )  # fmt: skip
-    figure.update_yaxes(title="loss, nats", rangemode="tozero", fixedrange=True, zeroline=False, automargin=True)
-    return figure
+    return draw_two_losses(result.tokens, result.original_loss_nats, result.loss_nats, NAMES)
 
 
 def change_sentence(result: WhatIf) -> str:
@@ -108,17 +85,10 @@ def describe_change(change: Change) -> str:
 
 def changed_text_html(text: ChangedText) -> str:
     """Return what is written on with and without the change, the tokens from where they part marked, as HTML."""
-    same = 0
-    while same < min(len(text.original), len(text.changed)) and text.original[same].id == text.changed[same].id:
-        same += 1
-    rows = []
-    for name, tokens in (("the model", text.original), ("under the change", text.changed)):
-        shared, rest = ("".join(token.text for token in part) for part in (tokens[:same], tokens[same:]))
-        marked = f"<mark>{html.escape(readable(rest))}</mark>" if rest else ""
-        rows.append(f"<dt>{name}</dt><dd>{html.escape(readable(shared))}{marked}</dd>")
     note = "" if text.is_complete else "<p>You stopped it.</p>"
     tail = "".join(token.text for token in text.start)[-60:]
-    return f"<p>Behind “… {html.escape(readable(tail))}”, greedily:</p><dl>{''.join(rows)}</dl>{note}"
+    both = two_texts_html(text.original, text.changed, NAMES)
+    return f"<p>Behind “… {html.escape(readable(tail))}”, greedily:</p>{both}{note}"
 
 
 def draw_importance(importance: HeadImportance) -> go.Figure:

@@ -48,7 +48,7 @@ def tampered(tiny, monkeypatch):
     )
     tab = SimpleNamespace(name="", guessing="guessing")
     decoding = SimpleNamespace(inputs=dict)
-    wiring = Wiring(backend, "visit", panel, decoding, Tabs(tab, tab, tab, tab, tab, tab))
+    wiring = Wiring(backend, "visit", panel, decoding, Tabs(*[tab] * len(Tabs._fields)))
     return SimpleNamespace(lm=lm, model=model, backend=backend, wiring=wiring)
 
 

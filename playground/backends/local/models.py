@@ -31,6 +31,8 @@ from playground.records import (
     shown_name,
 )
 
+TRAINED = ", trained"  # ends the names of copies that visitors train, before what keeps them their own
+
 
 @holds_models(except_for=("open", "forget", "examples"))
 class LocalModels:
@@ -53,7 +55,7 @@ class LocalModels:
             names,
             lambda name, monitor: _load_fast(name, device, dtype, monitor, self._brought.source(name)),
             max_bytes=max_bytes,
-            size_of=lambda lm: model_bytes(lm.loaded.model),
+            size_of=lambda lm: lm.trainee.plan.n_bytes if lm.trainee else model_bytes(lm.loaded.model),
             on_gone=lambda name, _: self._forget(name),
         )
 
@@ -115,6 +117,8 @@ class LocalModels:
 
 
 def _load_fast(name: str, device: str, dtype: str, monitor: LoadMonitor, source: Source | None = None) -> LanguageModel:
+    if name.partition("#")[0].endswith(TRAINED):  # it was there, and nowhere else
+        raise PlaygroundError("Your trained copy had to make room for other models: train it once more.")
     with monitor.active():
         if source is None:
             language_model = load(name, device, dtype)

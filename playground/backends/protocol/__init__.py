@@ -8,11 +8,14 @@ from playground.backends.protocol.inside import LooksInside
 from playground.backends.protocol.masks import FillsMasks
 from playground.backends.protocol.models import OffersModels
 from playground.backends.protocol.tasks import SetsTasks
+from playground.backends.protocol.training import TrainsCopies
 from playground.backends.protocol.writing import Writes
 
 
 @runtime_checkable
-class Backend(OffersModels, Writes, ShowsAttention, LooksInside, FillsMasks, SetsTasks, Compresses, Protocol):
+class Backend(
+    OffersModels, Writes, ShowsAttention, LooksInside, FillsMasks, SetsTasks, Compresses, TrainsCopies, Protocol
+):
     """Runs models. Every method may raise PlaygroundError with a message fit for the page.
 
     A text is named by the ids of its tokens (TextIds): what a model generated as it was generated, what was typed as
