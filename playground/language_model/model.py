@@ -16,6 +16,7 @@ from playground.decoding import run as decoding
 from playground.decoding.preview import next_token, take_reading
 from playground.decoding.script import write_script
 from playground.decoding.traced import speed_up
+from playground.language_model.attribution import Attributes
 from playground.language_model.inside import Inside
 from playground.language_model.texts import GivenText, TextOrIds
 from playground.models import loading
@@ -40,7 +41,7 @@ from playground.records import (
 )
 
 
-class LanguageModel(Inside):
+class LanguageModel(Inside, Attributes):
     """A transformers model with its tokenizer. Safe to use from several threads at once."""
 
     def model_card(self, licence: str = "") -> ModelCard:

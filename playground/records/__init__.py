@@ -1,5 +1,13 @@
 """Frozen values that cross every border of the project: NumPy arrays and plain Python, nothing else."""
 
+from playground.records.attribution import (
+    METHODS,
+    Agreement,
+    Attribution,
+    AttributionMethod,
+    Baseline,
+    Completeness,
+)
 from playground.records.beam_fates import describe_fate
 from playground.records.beams import BeamNode, BeamProgress, BeamState, BeamTree
 from playground.records.comparison import ComparedRun, Continuation, TextMetrics
@@ -57,11 +65,16 @@ from playground.records.what_if import (
 from playground.records.words import Word, WordMap
 
 __all__ = [
+    "METHODS",
+    "Agreement",
     "Allowance",
     "AttentionExplains",
     "AttentionKind",
     "AttentionShape",
     "AttentionSummary",
+    "Attribution",
+    "AttributionMethod",
+    "Baseline",
     "BeamNode",
     "BeamProgress",
     "BeamState",
@@ -71,6 +84,7 @@ __all__ = [
     "ChangedKind",
     "ChangedText",
     "ComparedRun",
+    "Completeness",
     "Continuation",
     "CounterfactualMap",
     "Draw",

@@ -8,6 +8,7 @@ from playground.ui.compare import Compare
 from playground.ui.components import SHARED_SCRIPT, read_asset
 from playground.ui.session import Visit
 from playground.ui.tabs.attention import build_attention
+from playground.ui.tabs.attribution import AttributionTab, build_attribution
 from playground.ui.tabs.beams import build_beams
 from playground.ui.tabs.choices import build_choices
 from playground.ui.tabs.compare import build_compare
@@ -50,13 +51,15 @@ def build_page(backend: Backend) -> gr.Blocks:
                 beams = build_beams()
             with gr.Tab("Inside", id="inside"):
                 inside = build_inside()
+            with gr.Tab(AttributionTab.name, id="attribution"):
+                attribution = build_attribution()
             with gr.Tab("What if", id="what-if"):
                 what_if = build_what_if()
             with gr.Tab("Compare", id="compare"):
                 compare = build_compare()
             with gr.Tab("Model", id="model"):
                 card = build_model_card()
-        tabs = Tabs(attention, choices, beams, steps, inside, what_if)
+        tabs = Tabs(attention, choices, beams, steps, inside, what_if, attribution)
         Wiring(backend, visit, panel, decoding, tabs).wire(page)
         Compare(backend, panel, decoding, compare).wire(page)
         wire_model_card(backend, page, panel.model, card)

@@ -12,6 +12,7 @@ from typing import ParamSpec, TypeVar
 from playground.records import (
     AttentionKind,
     AttentionShape,
+    Attribution,
     BeamTree,
     Change,
     FlowMethod,
@@ -75,6 +76,7 @@ class Session:
     lens_parts: bool = False  # the logit lens behind each layer's attention, too
     change: Change = field(default_factory=Change)  # what is switched off in the What if tab
     asked: tuple[str, TextIds] | None = None  # model and text of which something was asked in What if
+    attributed: tuple[tuple[str, TextIds, int], Attribution] | None = None  # what was measured last, and of what
     branch: int | None = None  # the selected hypothesis of a beam search, where it is not on the winner's path
 
     @property

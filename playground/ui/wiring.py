@@ -8,6 +8,7 @@ import gradio as gr
 
 from playground.backends.protocol import Backend
 from playground.records import PlaygroundError
+from playground.ui.attribution import Attributions
 from playground.ui.beam_search import BeamSearch
 from playground.ui.controls.decoding import DecodingControls, settings_from
 from playground.ui.controls.preview import Preview
@@ -23,6 +24,7 @@ from playground.ui.shown_text import session_of_text, within_kind
 from playground.ui.status import AT_ONCE, PRIVATE, RUNS_MODEL, on_leaving, says_errors, status_line
 from playground.ui.step_by_step import StepByStep
 from playground.ui.tabs.attention import AttentionTab, show_tint
+from playground.ui.tabs.attribution import AttributionTab
 from playground.ui.tabs.beams import BeamsTab
 from playground.ui.tabs.choices import ChoicesTab
 from playground.ui.tabs.inside import InsideTab
@@ -43,6 +45,7 @@ class Tabs(NamedTuple):
     steps: StepsTab
     inside: InsideTab
     what_if: WhatIfTab
+    attribution: AttributionTab
 
 
 class Wiring:
@@ -68,7 +71,7 @@ class Wiring:
         self.writer = Writer(backend, visit, panel)
         self.runs = Runs(backend, visit, panel, decoding, writer=self.writer)
         self.steps = StepByStep(backend, visit, tabs.steps, self.runs)
-        self.open_tab = OpenTab(backend, visit, panel.status, (tabs.inside, tabs.what_if))
+        self.open_tab = OpenTab(backend, visit, panel.status, (tabs.inside, tabs.what_if, tabs.attribution))
 
     def wire(self, page: gr.Blocks) -> None:
         """Attach every handler."""
@@ -80,6 +83,7 @@ class Wiring:
         selection.wire()
         Inside(self.backend, self.visit, panel, self.tabs.inside, selection, self.tabs.what_if.losses).wire()
         WhatIfs(self.backend, self.visit, panel, self.tabs.what_if, selection).wire(page)
+        Attributions(self.backend, self.visit, panel, self.tabs.attribution, selection).wire(page)
         beam_search = BeamSearch(self.backend, self.visit, panel, self.beams, selection)
         beam_search.wire(shown)
         self.writer.beside.append(beam_search.cancellations)
