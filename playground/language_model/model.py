@@ -18,6 +18,7 @@ from playground.decoding.script import write_script
 from playground.decoding.traced import speed_up
 from playground.language_model.attribution import Attributes
 from playground.language_model.inside import Inside
+from playground.language_model.patching import Patches
 from playground.language_model.texts import GivenText, TextOrIds
 from playground.models import loading
 from playground.models.reading import read_text, start_tokens
@@ -41,7 +42,7 @@ from playground.records import (
 )
 
 
-class LanguageModel(Inside, Attributes):
+class LanguageModel(Inside, Attributes, Patches):
     """A transformers model with its tokenizer. Safe to use from several threads at once."""
 
     def model_card(self, licence: str = "") -> ModelCard:

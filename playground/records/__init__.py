@@ -43,6 +43,7 @@ from playground.records.maps import (
 from playground.records.model_card import ModelCard, Side, StackSizes
 from playground.records.next_token import NextToken, Reading, RuleEffect
 from playground.records.norms import NormMap
+from playground.records.patching import PatchedPart, PatchedPrediction, PatchingMap
 from playground.records.patterns import HeadPatterns, PatternName, PatternScore, describe, fitting
 from playground.records.positions import PositionalSignal, PositionKind, RotaryAngles, ShuffleComparison, ShuffledMap
 from playground.records.query_key import QueryKeyRow
@@ -120,6 +121,9 @@ __all__ = [
     "ModelSpec",
     "NextToken",
     "NormMap",
+    "PatchedPart",
+    "PatchedPrediction",
+    "PatchingMap",
     "PatternName",
     "PatternScore",
     "Placement",

@@ -14,6 +14,7 @@ from playground.ui.tabs.choices import build_choices
 from playground.ui.tabs.compare import build_compare
 from playground.ui.tabs.inside import build_inside
 from playground.ui.tabs.model_card import build_model_card, wire_model_card
+from playground.ui.tabs.patching import build_patching
 from playground.ui.tabs.steps import StepsTab, build_steps
 from playground.ui.tabs.what_if import build_what_if
 from playground.ui.text_panel import build_text_panel
@@ -55,11 +56,12 @@ def build_page(backend: Backend) -> gr.Blocks:
                 attribution = build_attribution()
             with gr.Tab("What if", id="what-if"):
                 what_if = build_what_if()
+                patching = build_patching()
             with gr.Tab("Compare", id="compare"):
                 compare = build_compare()
             with gr.Tab("Model", id="model"):
                 card = build_model_card()
-        tabs = Tabs(attention, choices, beams, steps, inside, what_if, attribution)
+        tabs = Tabs(attention, choices, beams, steps, inside, what_if, attribution, patching)
         Wiring(backend, visit, panel, decoding, tabs).wire(page)
         Compare(backend, panel, decoding, compare).wire(page)
         wire_model_card(backend, page, panel.model, card)

@@ -23,6 +23,7 @@ from playground.records import (
     MapValues,
     MapView,
     ModelKind,
+    PatchedPart,
     PatternName,
     RunTree,
     Step,
@@ -40,6 +41,17 @@ class KeptText:
     text: TextIds
     n_tokens: int
     name: str  # its beginning, as it is shown
+
+
+@dataclass(frozen=True)
+class Patched:
+    """Two texts between which activations were swapped, and what is predicted of the first."""
+
+    model: str
+    text: TextIds
+    other: TextIds
+    token: int
+    part: PatchedPart
 
 
 @dataclass(frozen=True)
@@ -77,6 +89,7 @@ class Session:
     change: Change = field(default_factory=Change)  # what is switched off in the What if tab
     asked: tuple[str, TextIds] | None = None  # model and text of which something was asked in What if
     attributed: tuple[tuple[str, TextIds, int], Attribution] | None = None  # what was measured last, and of what
+    patched: Patched | None = None
     branch: int | None = None  # the selected hypothesis of a beam search, where it is not on the winner's path
 
     @property

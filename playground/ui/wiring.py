@@ -16,6 +16,7 @@ from playground.ui.history import history_updates
 from playground.ui.inside import Inside
 from playground.ui.model_choice import ModelChoice
 from playground.ui.open_tab import OpenTab
+from playground.ui.patching import Patching
 from playground.ui.room import analysis_line
 from playground.ui.runs import Runs
 from playground.ui.selection import Selection
@@ -28,6 +29,7 @@ from playground.ui.tabs.attribution import AttributionTab
 from playground.ui.tabs.beams import BeamsTab
 from playground.ui.tabs.choices import ChoicesTab
 from playground.ui.tabs.inside import InsideTab
+from playground.ui.tabs.patching import PatchingPanel
 from playground.ui.tabs.steps import StepsTab
 from playground.ui.tabs.what_if import WhatIfTab
 from playground.ui.text_panel import TextPanel
@@ -46,6 +48,7 @@ class Tabs(NamedTuple):
     inside: InsideTab
     what_if: WhatIfTab
     attribution: AttributionTab
+    patching: PatchingPanel
 
 
 class Wiring:
@@ -84,6 +87,7 @@ class Wiring:
         Inside(self.backend, self.visit, panel, self.tabs.inside, selection, self.tabs.what_if.losses).wire()
         WhatIfs(self.backend, self.visit, panel, self.tabs.what_if, selection).wire(page)
         Attributions(self.backend, self.visit, panel, self.tabs.attribution, selection).wire(page)
+        Patching(self.backend, self.visit, panel, self.tabs.patching).wire(page)
         beam_search = BeamSearch(self.backend, self.visit, panel, self.beams, selection)
         beam_search.wire(shown)
         self.writer.beside.append(beam_search.cancellations)

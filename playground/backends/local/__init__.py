@@ -4,12 +4,13 @@ from playground.backends.local.attention import LocalAttention
 from playground.backends.local.attribution import LocalAttribution
 from playground.backends.local.inside import LocalInside
 from playground.backends.local.models import leave_a_core
+from playground.backends.local.patching import LocalPatching
 from playground.backends.local.writing import LocalWriting
 
 __all__ = ["LocalBackend", "leave_a_core"]
 
 
-class LocalBackend(LocalWriting, LocalAttention, LocalInside, LocalAttribution):
+class LocalBackend(LocalWriting, LocalAttention, LocalInside, LocalAttribution, LocalPatching):
     """Implements Backend over models that are loaded into this process when first asked for.
 
     Safe to use from many threads; the models in `names` can be had, the first is the default, and those that visitors

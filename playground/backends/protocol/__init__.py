@@ -6,11 +6,12 @@ from playground.backends.protocol.attention import ShowsAttention
 from playground.backends.protocol.attribution import Attributes
 from playground.backends.protocol.inside import LooksInside
 from playground.backends.protocol.models import OffersModels
+from playground.backends.protocol.patching import Patches
 from playground.backends.protocol.writing import Writes
 
 
 @runtime_checkable
-class Backend(OffersModels, Writes, ShowsAttention, LooksInside, Attributes, Protocol):
+class Backend(OffersModels, Writes, ShowsAttention, LooksInside, Attributes, Patches, Protocol):
     """Runs models. Every method may raise PlaygroundError with a message fit for the page.
 
     A text is named by the ids of its tokens (TextIds): what a model generated as it was generated, what was typed as
