@@ -1,6 +1,6 @@
 """What happens where activations are swapped between two texts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -28,8 +28,8 @@ class Patching:
         self.panel = patching
         self.running = Cancellations()
 
-    def wire(self, page: gr.Blocks) -> None:
-        """Attach every handler."""
+    def wire(self, page: gr.Blocks, shown: Sequence[Any]) -> None:
+        """Attach every handler. shown: what happens when another text has come."""
         panel = self.panel
         gr.on(
             [panel.measure.click, panel.other.submit],
@@ -45,7 +45,20 @@ class Patching:
             **PRIVATE,
         )
         panel.stop.click(self.on_stop, **AT_ONCE)
+        for event in shown:
+            event.success(
+                self.on_text, inputs_kwargs={"visit": self.visit}, outputs=[self.status, *panel.outputs()], **PRIVATE
+            )
         on_leaving(page, self.on_stop)
+
+    @in_turn
+    def on_text(self, visit: Visit) -> dict[Any, Any]:
+        """Another text has come: a map of the one before goes."""
+        session, patched = visit.session, visit.session.patched
+        if patched is None or (patched.model, patched.text) == (session.model, session.text):
+            return {self.status: gr.skip()}
+        visit.session = replace(session, patched=None)
+        return dict.fromkeys(self.panel.outputs(), "")
 
     def on_measure(self, request: gr.Request, visit: Visit, other: str, part: str) -> Iterator[dict[Any, Any]]:
         """Swap each activation in turn; what is measured stays when it is stopped."""

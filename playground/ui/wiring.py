@@ -87,7 +87,7 @@ class Wiring:
         Inside(self.backend, self.visit, panel, self.tabs.inside, selection, self.tabs.what_if.losses).wire()
         WhatIfs(self.backend, self.visit, panel, self.tabs.what_if, selection).wire(page)
         Attributions(self.backend, self.visit, panel, self.tabs.attribution, selection).wire(page)
-        Patching(self.backend, self.visit, panel, self.tabs.patching).wire(page)
+        Patching(self.backend, self.visit, panel, self.tabs.patching).wire(page, shown)
         beam_search = BeamSearch(self.backend, self.visit, panel, self.beams, selection)
         beam_search.wire(shown)
         self.writer.beside.append(beam_search.cancellations)

@@ -20,7 +20,7 @@ PARTS = {"layer": "residual stream behind layer", "attention": "attention of lay
 
 
 def draw_patching(found: PatchingMap) -> go.Figure:
-    """Draw layers from top to bottom and tokens from left to right; above zero the other text's answer comes through."""
+    """Draw layers from top to bottom and tokens from left to right; above zero the other text's answer comes."""
     n_layers, n_tokens = found.changes.shape
     most = max(1e-3, abs(found.other_log_prob - found.log_prob), float(np.nanmax(np.abs(found.changes), initial=0.0)))
     figure = go.Figure(
@@ -37,7 +37,7 @@ def draw_patching(found: PatchingMap) -> go.Figure:
             hoverongaps=False,
             colorscale=colorscale("difference"),
             colorbar={
-                "title": {"text": "change, nats", "side": "right"},
+                "title": {"text": "nats", "side": "right"},
                 "thickness": 12,
                 "outlinewidth": 0,
                 "nticks": 5,
@@ -68,8 +68,8 @@ def patching_sentence(found: PatchingMap) -> str:
     layer, at = np.unravel_index(int(changes.argmax()), changes.shape)
     done = "" if found.n_done == changes.size else f" {found.n_done} of {changes.size} swaps so far."
     return (
-        f"The other text continues with “{answer}”: {_percent(found.other_log_prob)}, behind this text "
-        f"{_percent(found.log_prob)}. One swap brings it to at most "
+        f"As token {len(found.tokens)} the other text has “{answer}” likeliest: {_percent(found.other_log_prob)}, "
+        f"behind this text {_percent(found.log_prob)}. One swap brings it to at most "
         f"{_percent(found.log_prob + float(changes[layer, at]))}: {PARTS[found.part]} {layer}, token {at} "
         f"({_signed(float(changes[layer, at]))} of {_signed(found.other_log_prob - found.log_prob)} nats).{done}"
     )
