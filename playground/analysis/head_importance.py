@@ -15,7 +15,7 @@ from playground.analysis.token_loss import not_a_number, written_tokens
 from playground.attention.edits import AttentionEdit
 from playground.attention.interface import edit_calls, is_installed
 from playground.models.anatomy import Anatomy, anatomy_of
-from playground.models.hooks import as_returned, hooked
+from playground.models.hooks import Hooks, as_returned, hooked
 from playground.models.inputs import model_inputs
 from playground.models.loading import LoadedModel
 from playground.records import (
@@ -34,7 +34,7 @@ _TOLERANCE_NATS = {torch.float32: 1e-2}
 _COARSE_TOLERANCE_NATS = 0.25  # bfloat16 and float16
 
 
-class _Original:
+class Original:
     """What the unchanged model computes of the tokens before one: all that the layers below a head have in common."""
 
     def __init__(self, loaded: LoadedModel, read: ReadText, token: int, kind: ChangedKind) -> None:
@@ -70,6 +70,10 @@ class _Original:
 
     def log_probs(self, model: Any, n_copies: int) -> torch.Tensor:
         """Return the log-probability of the token in each of the copies that run  # float32 (copy,)."""
+        return self.distributions(model, n_copies)[:, self.token_id]
+
+    def distributions(self, model: Any, n_copies: int) -> torch.Tensor:
+        """Return the log-probabilities of all tokens there, in each of the copies  # float32 (copy, vocabulary)."""
         if self.encoded is not None:
             inputs = model_inputs(self.loaded, self.source, self.ids, n_copies)
             del inputs["input_ids"]
@@ -78,7 +82,26 @@ class _Original:
             inputs = model_inputs(self.loaded, self.ids, n_copies=n_copies)
         if self.keeps_logits:
             inputs["logits_to_keep"] = 1
-        return model(**inputs).logits[:, -1].float().log_softmax(-1)[:, self.token_id]
+        return model(**inputs).logits[:, -1].float().log_softmax(-1)
+
+    def start_at(self, hooks: Hooks, layer: int, n_copies: int) -> None:
+        """Let the layers below one return to each copy what they returned to the original."""
+        for below in range(layer):
+            returned = self.returned[below]
+            state = (returned[0] if isinstance(returned, tuple | list) else returned).expand(n_copies, -1, -1)
+            hooks.replace(
+                self.anatomy.blocks[below].module,
+                lambda *_, returned=returned, state=state, **__: as_returned(returned, state),
+            )
+
+    def check_same(self, log_prob: float) -> None:
+        """Raise PlaygroundError where a copy without a change, begun at a layer, gives not what the model gives."""
+        tolerance = _TOLERANCE_NATS.get(self.loaded.model.dtype, _COARSE_TOLERANCE_NATS)
+        if not abs(log_prob - self.log_prob) <= tolerance:
+            raise PlaygroundError(
+                f"The layers of {self.loaded.spec.architecture} cannot be run apart from each other, so its parts are "
+                "not measured one by one. Switch some of them off above."
+            )
 
     @property
     def keeps_logits(self) -> bool:
@@ -114,7 +137,7 @@ def head_importance(
     if not layers:
         raise PlaygroundError(f"{loaded.spec.name} has no heads of this kind that can be switched off.")
     with torch.inference_mode():  # not around the whole: between two maps the caller runs
-        original = _Original(loaded, read, token, kind)
+        original = Original(loaded, read, token, kind)
     widest = max(anatomy.blocks[layer].heads[kind].n_heads for layer in layers)
     changes = np.full((len(anatomy.blocks), widest), np.nan, np.float32)
     n_done = 0
@@ -131,7 +154,7 @@ def head_importance(
 
 @torch.inference_mode()
 def _changes_of(
-    original: _Original, anatomy: Anatomy, layer: int, off: list[int], how: HeadsOff, *, checked: bool
+    original: Original, anatomy: Anatomy, layer: int, off: list[int], how: HeadsOff, *, checked: bool
 ) -> np.ndarray:
     """Return the change for each of some heads of one layer  # float32 [head].
 
@@ -141,13 +164,7 @@ def _changes_of(
     block = anatomy.blocks[layer]
     heads = block.heads[original.kind]
     with hooked(loaded.model) as hooks:
-        for below in range(layer):
-            returned = original.returned[below]
-            state = (returned[0] if isinstance(returned, tuple | list) else returned).expand(n_copies, -1, -1)
-            hooks.replace(
-                anatomy.blocks[below].module,
-                lambda *_, returned=returned, state=state, **__: as_returned(returned, state),
-            )
+        original.start_at(hooks, layer, n_copies)
         edits = []
         if how == "uniform":
             edits.append(AttentionEdit(list(enumerate(off))))
@@ -156,12 +173,8 @@ def _changes_of(
             set_outputs(hooks, heads, list(enumerate(off)), original.means[layer] if how == "mean" else None)
         log_probs = original.log_probs(hooks.model, n_copies)
         check_used(loaded, edits)
-    tolerance = _TOLERANCE_NATS.get(loaded.model.dtype, _COARSE_TOLERANCE_NATS)
-    if checked and not abs(float(log_probs[-1]) - original.log_prob) <= tolerance:
-        raise PlaygroundError(
-            f"The layers of {loaded.spec.architecture} cannot be run apart from each other, so its heads are not "
-            "measured one by one. Switch some of them off above."
-        )
+    if checked:
+        original.check_same(float(log_probs[-1]))
     return (log_probs[: len(off)] - original.log_prob).cpu().numpy()
 
 

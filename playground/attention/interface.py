@@ -115,7 +115,7 @@ def attend(
     """The attention function that models call; output as of transformers' own."""
     # sdpa refuses a softcap and would ignore sinks
     is_eager = any(kwargs.get(name) is not None for name in ("softcap", "s_aux", "sinks"))
-    function = _attend_eagerly if is_eager else sdpa_attention_forward
+    function = attend_with_weights if is_eager else sdpa_attention_forward
     return _attend_with(function, module, (query, key, value), attention_mask, kwargs)
 
 
@@ -128,7 +128,7 @@ def attend_eager(
     **kwargs: Any,
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
     """The same, for models that cannot use sdpa."""
-    return _attend_with(_attend_eagerly, module, (query, key, value), attention_mask, kwargs)
+    return _attend_with(attend_with_weights, module, (query, key, value), attention_mask, kwargs)
 
 
 def _attend_with(
@@ -196,7 +196,7 @@ def additive(mask: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     return torch.where(mask, 0.0, torch.finfo(dtype).min).to(dtype)
 
 
-def _attend_eagerly(
+def attend_with_weights(
     module: nn.Module,
     query: torch.Tensor,
     key: torch.Tensor,
@@ -204,7 +204,10 @@ def _attend_eagerly(
     attention_mask: torch.Tensor | None,
     **kwargs: Any,
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Call the eager function of the model's own file, with the mask in the form that it expects."""
+    """Call the eager function of the model's own file, with the mask in the form that it expects; no edits, no capture.
+
+    Returns what the heads pass on, and the weights  # (copy, query, head, d_value), (copy, head, query, key)
+    """
     if attention_mask is not None:
         attention_mask = additive(attention_mask, query.dtype)
     elif looks_back(module, query, kwargs):

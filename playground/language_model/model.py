@@ -17,9 +17,11 @@ from playground.decoding import run as decoding
 from playground.decoding.preview import next_token, take_reading
 from playground.decoding.script import write_script
 from playground.decoding.traced import speed_up
+from playground.language_model.attribution import Attributes
 from playground.language_model.compressing import Compressing
 from playground.language_model.inside import Inside
 from playground.language_model.masks import Masks
+from playground.language_model.patching import Patches
 from playground.language_model.tasks import Tasks
 from playground.language_model.texts import GivenText, TextOrIds
 from playground.language_model.training import Trains
@@ -46,7 +48,7 @@ from playground.records import (
 )
 
 
-class LanguageModel(Inside, Masks, Tasks, Compressing, Trains):
+class LanguageModel(Inside, Attributes, Patches, Masks, Tasks, Compressing, Trains):
     """A transformers model with its tokenizer. Safe to use from several threads at once."""
 
     def model_card(self, licence: str = "") -> ModelCard:

@@ -1,5 +1,13 @@
 """Frozen values that cross every border of the project: NumPy arrays and plain Python, nothing else."""
 
+from playground.records.attribution import (
+    METHODS,
+    Agreement,
+    Attribution,
+    AttributionMethod,
+    Baseline,
+    Completeness,
+)
 from playground.records.beam_fates import describe_fate
 from playground.records.beams import BeamNode, BeamProgress, BeamState, BeamTree
 from playground.records.comparison import ComparedRun, Continuation, TextMetrics
@@ -48,6 +56,7 @@ from playground.records.maps import (
 from playground.records.model_card import ModelCard, Side, StackSizes
 from playground.records.next_token import NextToken, Reading, RuleEffect
 from playground.records.norms import NormMap
+from playground.records.patching import PatchedPart, PatchedPrediction, PatchingMap
 from playground.records.patterns import HeadPatterns, PatternName, PatternScore, describe, fitting
 from playground.records.positions import PositionalSignal, PositionKind, RotaryAngles, ShuffleComparison, ShuffledMap
 from playground.records.query_key import QueryKeyRow
@@ -80,12 +89,17 @@ from playground.records.words import Word, WordMap
 __all__ = [
     "GROUPS",
     "HOURS_A_MONTH",
+    "METHODS",
     "MOST_PERCENT",
+    "Agreement",
     "Allowance",
     "AttentionExplains",
     "AttentionKind",
     "AttentionShape",
     "AttentionSummary",
+    "Attribution",
+    "AttributionMethod",
+    "Baseline",
     "BeamNode",
     "BeamProgress",
     "BeamState",
@@ -97,6 +111,7 @@ __all__ = [
     "ChangedKind",
     "ChangedText",
     "ComparedRun",
+    "Completeness",
     "CompressedModel",
     "Compression",
     "CompressionMethod",
@@ -144,6 +159,9 @@ __all__ = [
     "ModelSpec",
     "NextToken",
     "NormMap",
+    "PatchedPart",
+    "PatchedPrediction",
+    "PatchingMap",
     "PatternName",
     "PatternScore",
     "Placement",

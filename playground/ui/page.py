@@ -8,6 +8,7 @@ from playground.ui.compare import Compare
 from playground.ui.components import SHARED_SCRIPT, read_asset
 from playground.ui.session import Visit
 from playground.ui.tabs.attention import build_attention
+from playground.ui.tabs.attribution import AttributionTab, build_attribution
 from playground.ui.tabs.beams import build_beams
 from playground.ui.tabs.choices import build_choices
 from playground.ui.tabs.compare import build_compare
@@ -16,6 +17,7 @@ from playground.ui.tabs.cost import build_cost
 from playground.ui.tabs.fill_in import FillInTab, build_fill_in_tab
 from playground.ui.tabs.inside import build_inside
 from playground.ui.tabs.model_card import build_model_card, wire_model_card
+from playground.ui.tabs.patching import build_patching
 from playground.ui.tabs.steps import StepsTab, build_steps
 from playground.ui.tabs.tasks import TasksTab, build_tasks
 from playground.ui.tabs.training import build_training
@@ -58,8 +60,11 @@ def build_page(backend: Backend) -> gr.Blocks:
                 fill_in = build_fill_in_tab()
             with gr.Tab("Inside", id="inside"):
                 inside = build_inside()
+            with gr.Tab(AttributionTab.name, id="attribution"):
+                attribution = build_attribution()
             with gr.Tab("What if", id="what-if"):
                 what_if = build_what_if()
+                patching = build_patching()
             with gr.Tab(TasksTab.name, id="tasks"):
                 tasks = build_tasks()
             with gr.Tab("Compress", id="compress"):
@@ -72,7 +77,20 @@ def build_page(backend: Backend) -> gr.Blocks:
                 compare = build_compare()
             with gr.Tab("Model", id="model"):
                 card = build_model_card()
-        tabs = Tabs(attention, choices, beams, steps, fill_in, inside, what_if, compression, cost, training)
+        tabs = Tabs(
+            attention=attention,
+            choices=choices,
+            beams=beams,
+            steps=steps,
+            fill_in=fill_in,
+            inside=inside,
+            attribution=attribution,
+            what_if=what_if,
+            patching=patching,
+            compression=compression,
+            cost=cost,
+            training=training,
+        )
         Wiring(backend, visit, panel, decoding, tabs).wire(page)
         Compare(backend, panel, decoding, compare).wire(page)
         Tasks(backend, visit, panel, decoding, tasks).wire(page)

@@ -12,6 +12,7 @@ from typing import ParamSpec, TypeVar
 from playground.records import (
     AttentionKind,
     AttentionShape,
+    Attribution,
     BeamTree,
     Change,
     CompressedModel,
@@ -24,6 +25,7 @@ from playground.records import (
     MapValues,
     MapView,
     ModelKind,
+    PatchedPart,
     PatternName,
     ReadText,
     RunTree,
@@ -54,6 +56,16 @@ class TrainedCopy:
     name: str  # under which the backend has it
     training: Training  # how far it is
     losses: tuple[TrainedLoss, TrainedLoss]  # of the text that it was trained on last, before and after
+
+
+class Patched:
+    """Two texts between which activations were swapped, and what is predicted of the first."""
+
+    model: str
+    text: TextIds
+    other: TextIds
+    token: int
+    part: PatchedPart
 
 
 @dataclass(frozen=True)
@@ -97,6 +109,8 @@ class Session:
     variant: int = 0  # the one that is shown
     assumptions: CostAssumptions = field(default_factory=CostAssumptions)  # of the Cost tab
     trained: TrainedCopy | None = None
+    attributed: tuple[tuple[str, TextIds, int], Attribution] | None = None  # what was measured last, and of what
+    patched: Patched | None = None
     branch: int | None = None  # the selected hypothesis of a beam search, where it is not on the winner's path
 
     @property

@@ -8,6 +8,7 @@ import gradio as gr
 
 from playground.backends.protocol import Backend
 from playground.records import PlaygroundError
+from playground.ui.attribution import Attributions
 from playground.ui.beam_search import BeamSearch
 from playground.ui.compression import Compressions
 from playground.ui.controls.decoding import DecodingControls, settings_from
@@ -18,6 +19,7 @@ from playground.ui.history import history_updates
 from playground.ui.inside import Inside
 from playground.ui.model_choice import ModelChoice
 from playground.ui.open_tab import OpenTab
+from playground.ui.patching import Patching
 from playground.ui.room import analysis_line
 from playground.ui.runs import Runs
 from playground.ui.selection import Selection
@@ -26,12 +28,14 @@ from playground.ui.shown_text import session_of_text, within_kind
 from playground.ui.status import AT_ONCE, PRIVATE, RUNS_MODEL, on_leaving, says_errors, status_line
 from playground.ui.step_by_step import StepByStep
 from playground.ui.tabs.attention import AttentionTab, show_tint
+from playground.ui.tabs.attribution import AttributionTab
 from playground.ui.tabs.beams import BeamsTab
 from playground.ui.tabs.choices import ChoicesTab
 from playground.ui.tabs.compression import CompressionTab
 from playground.ui.tabs.cost import CostTab
 from playground.ui.tabs.fill_in import FillInTab
 from playground.ui.tabs.inside import InsideTab
+from playground.ui.tabs.patching import PatchingPanel
 from playground.ui.tabs.steps import StepsTab
 from playground.ui.tabs.training import TrainingTab
 from playground.ui.tabs.what_if import WhatIfTab
@@ -55,6 +59,8 @@ class Tabs(NamedTuple):
     compression: CompressionTab
     cost: CostTab
     training: TrainingTab
+    attribution: AttributionTab
+    patching: PatchingPanel
 
 
 class Wiring:
@@ -81,7 +87,15 @@ class Wiring:
         self.runs = Runs(backend, visit, panel, decoding, writer=self.writer)
         self.steps = StepByStep(backend, visit, tabs.steps, self.runs)
         self.fill_ins = FillIns(backend, visit, panel, tabs.fill_in)
-        followers = (tabs.fill_in, tabs.inside, tabs.what_if, tabs.compression, tabs.cost, tabs.training)
+        followers = (
+            tabs.fill_in,
+            tabs.inside,
+            tabs.attribution,
+            tabs.what_if,
+            tabs.compression,
+            tabs.cost,
+            tabs.training,
+        )
         self.open_tab = OpenTab(backend, visit, panel.status, followers)
 
     def wire(self, page: gr.Blocks) -> None:
@@ -97,6 +111,8 @@ class Wiring:
         Compressions(self.backend, self.visit, panel, self.decoding, self.tabs.compression).wire(page)
         Costs(self.backend, self.visit, panel, self.tabs.cost).wire(page)
         Trainer(self.backend, self.visit, panel, self.tabs.training, self.decoding).wire(page)
+        Attributions(self.backend, self.visit, panel, self.tabs.attribution, selection).wire(page)
+        Patching(self.backend, self.visit, panel, self.tabs.patching).wire(page, shown)
         beam_search = BeamSearch(self.backend, self.visit, panel, self.beams, selection)
         beam_search.wire(shown)
         self.writer.beside.append(beam_search.cancellations)

@@ -129,7 +129,7 @@ def test_labels_are_for_decoders(tiny):
 
 
 def test_a_prompt_beyond_the_context(tiny):
-    with pytest.raises(PlaygroundError, match="context"):
+    with pytest.raises(PlaygroundError, match="the model reads 64"):
         tiny("gpt2").lm.score_labels("the girl " * 200, ["one", "two"])
 
 

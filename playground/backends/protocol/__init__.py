@@ -3,10 +3,12 @@
 from typing import Protocol, runtime_checkable
 
 from playground.backends.protocol.attention import ShowsAttention
+from playground.backends.protocol.attribution import Attributes
 from playground.backends.protocol.compressing import Compresses
 from playground.backends.protocol.inside import LooksInside
 from playground.backends.protocol.masks import FillsMasks
 from playground.backends.protocol.models import OffersModels
+from playground.backends.protocol.patching import Patches
 from playground.backends.protocol.tasks import SetsTasks
 from playground.backends.protocol.training import TrainsCopies
 from playground.backends.protocol.writing import Writes
@@ -14,7 +16,17 @@ from playground.backends.protocol.writing import Writes
 
 @runtime_checkable
 class Backend(
-    OffersModels, Writes, ShowsAttention, LooksInside, FillsMasks, SetsTasks, Compresses, TrainsCopies, Protocol
+    OffersModels,
+    Writes,
+    ShowsAttention,
+    LooksInside,
+    Attributes,
+    Patches,
+    FillsMasks,
+    SetsTasks,
+    Compresses,
+    TrainsCopies,
+    Protocol,
 ):
     """Runs models. Every method may raise PlaygroundError with a message fit for the page.
 

@@ -1,0 +1,82 @@
+"""What happens in the Attribution tab."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+
+from playground.backends.protocol import Backend
+from playground.records import PlaygroundError
+from playground.ui.selection import Selection, place_in
+from playground.ui.session import Cancellations, Visit, in_turn
+from playground.ui.status import AT_ONCE, RUNS_MODEL, on_leaving, says_errors, status_line
+from playground.ui.tabs.attribution import BASELINES, AttributionTab, attributed_key, predicted_place
+from playground.ui.text_panel import TextPanel
+from playground.ui.what_if import check_text
+
+
+class Attributions:
+    """Joins the tab to the backend and to the selection of the page."""
+
+    def __init__(
+        self, backend: Backend, visit: gr.State, panel: TextPanel, tab: AttributionTab, selection: Selection
+    ) -> None:
+        self.backend = backend
+        self.visit = visit
+        self.status = panel.status
+        self.tab = tab
+        self.selection = selection
+        self.running = Cancellations()
+
+    def wire(self, page: gr.Blocks) -> None:
+        """Attach every handler."""
+        tab = self.tab
+        visit: dict[str, Any] = {"visit": self.visit}
+        moved = tab.chart.select(self.on_column, inputs_kwargs=visit, outputs=self.selection.followers(), **AT_ONCE)
+        self.selection.open_tab.follow(moved)
+        tab.attribute.click(
+            self.on_attribute,
+            inputs_kwargs={**visit, "baseline": tab.baseline},
+            outputs=[self.status, tab.attribute, tab.stop, *tab.outputs()],
+            **RUNS_MODEL,
+        )
+        tab.stop.click(self.on_stop, **AT_ONCE)
+        on_leaving(page, self.on_stop)
+
+    @says_errors
+    @in_turn
+    def on_column(self, visit: Visit, event: gr.EventData) -> dict[Any, Any]:
+        """A token of the chart was clicked."""
+        session = visit.session
+        return self.selection.follow(visit, session.select(place_in(event, 1, len(session.ids))))
+
+    def on_attribute(self, request: gr.Request, visit: Visit, baseline: str) -> Iterator[dict[Any, Any]]:
+        """Measure by all methods; what is measured stays when it is stopped, until another token is selected."""
+        tab, session, visitor = self.tab, visit.session, str(request.session_hash)
+        idle = {tab.attribute: gr.Button(interactive=True), tab.stop: gr.Button(interactive=False)}
+        switch = self.running.begin(visitor)
+        try:
+            check_text(session)
+            if baseline not in BASELINES:
+                raise PlaygroundError(
+                    f"There is no choice {str(baseline)[:40]!r}; take one of: {', '.join(BASELINES)}."
+                )
+            yield {tab.attribute: gr.Button(interactive=False), tab.stop: gr.Button(interactive=True)}
+            for found in self.backend.attribution(
+                session.model, session.text, predicted_place(session), BASELINES[baseline], switch
+            ):
+                if (visit.session.text, visit.session.selected) != (session.text, session.selected):
+                    break
+                with visit.lock:  # so that it is there when the tab is opened again
+                    visit.session = replace(visit.session, attributed=(attributed_key(session), found))
+                yield tab.show_found(session, found)
+            yield idle
+        except PlaygroundError as error:
+            yield {**idle, self.status: status_line(str(error), "error")}
+        finally:
+            self.running.end(visitor, switch)
+
+    def on_stop(self, request: gr.Request) -> None:
+        """End it after what is being measured."""
+        self.running.cancel(str(request.session_hash))

@@ -1,0 +1,108 @@
+"""What happens where activations are swapped between two texts."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+
+from playground.backends.protocol import Backend
+from playground.records import PlaygroundError
+from playground.ui.selection import place_in
+from playground.ui.session import Cancellations, Patched, Visit, in_turn
+from playground.ui.status import AT_ONCE, PRIVATE, RUNS_MODEL, on_leaving, says_errors, status_line
+from playground.ui.tabs.inside import other_text
+from playground.ui.tabs.patching import PARTS, PatchingPanel
+from playground.ui.text_panel import TextPanel
+from playground.ui.what_if import check_text
+from playground.ui.written import place_in_written
+
+
+class Patching:
+    """Joins the panel to the backend."""
+
+    def __init__(self, backend: Backend, visit: gr.State, panel: TextPanel, patching: PatchingPanel) -> None:
+        self.backend = backend
+        self.visit = visit
+        self.status = panel.status
+        self.panel = patching
+        self.running = Cancellations()
+
+    def wire(self, page: gr.Blocks, shown: Sequence[Any]) -> None:
+        """Attach every handler. shown: what happens when another text has come."""
+        panel = self.panel
+        gr.on(
+            [panel.measure.click, panel.other.submit],
+            self.on_measure,
+            inputs_kwargs={"visit": self.visit, "other": panel.other, "part": panel.part},
+            outputs=[self.status, panel.measure, panel.stop, *panel.outputs()],
+            **RUNS_MODEL,
+        )
+        panel.map.select(
+            self.on_cell,
+            inputs_kwargs={"visit": self.visit},
+            outputs=[self.status, panel.map, panel.prediction],
+            **PRIVATE,
+        )
+        panel.stop.click(self.on_stop, **AT_ONCE)
+        for event in shown:
+            event.success(
+                self.on_text, inputs_kwargs={"visit": self.visit}, outputs=[self.status, *panel.outputs()], **PRIVATE
+            )
+        on_leaving(page, self.on_stop)
+
+    @in_turn
+    def on_text(self, visit: Visit) -> dict[Any, Any]:
+        """Another text has come: a map of the one before goes."""
+        session, patched = visit.session, visit.session.patched
+        if patched is None or (patched.model, patched.text) == (session.model, session.text):
+            return {self.status: gr.skip()}
+        visit.session = replace(session, patched=None)
+        return dict.fromkeys(self.panel.outputs(), "")
+
+    def on_measure(self, request: gr.Request, visit: Visit, other: str, part: str) -> Iterator[dict[Any, Any]]:
+        """Swap each activation in turn; what is measured stays when it is stopped."""
+        panel, session, visitor = self.panel, visit.session, str(request.session_hash)
+        idle = {panel.measure: gr.Button(interactive=True), panel.stop: gr.Button(interactive=False)}
+        switch = self.running.begin(visitor)
+        try:
+            check_text(session)
+            if part not in PARTS:
+                raise PlaygroundError(f"There is no choice {str(part)[:40]!r}; take one of: {', '.join(PARTS)}.")
+            second = other_text(self.backend, session, str(other))
+            place = max(0, place_in_written(session))
+            patched = Patched(session.model, session.text, second, place, PARTS[part])
+            yield {
+                panel.measure: gr.Button(interactive=False), panel.stop: gr.Button(interactive=True),
+                panel.sentence: "<p>Measuring …</p>", panel.prediction: "",
+            }  # fmt: skip
+            with visit.lock:
+                visit.session = replace(visit.session, patched=patched)
+            for found in self.backend.patching_map(
+                patched.model, patched.text, patched.other, patched.token, patched.part, switch
+            ):
+                if visit.session.text != session.text:
+                    break
+                yield panel.show_map(session, found)
+            yield idle
+        except PlaygroundError as error:
+            yield {**idle, self.status: status_line(str(error), "error"), panel.sentence: ""}
+        finally:
+            self.running.end(visitor, switch)
+
+    @says_errors
+    @in_turn
+    def on_cell(self, visit: Visit, event: gr.EventData) -> dict[Any, Any]:
+        """A cell of the map was clicked: what comes next with this one swap."""
+        session, patched = visit.session, visit.session.patched
+        if patched is None or (patched.model, patched.text) != (session.model, session.text):
+            raise PlaygroundError("This map is of an earlier text: press “Swap each” again.")
+        place = (place_in(event, 0, 1000), place_in(event, 1, patched.token))
+        result = self.backend.patched_prediction(
+            patched.model, patched.text, patched.other, patched.token, patched.part, place
+        )
+        return self.panel.show_prediction(session, result)
+
+    def on_stop(self, request: gr.Request) -> None:
+        """End it after the swaps that run."""
+        self.running.cancel(str(request.session_hash))
