@@ -58,6 +58,7 @@ class TrainedCopy:
     losses: tuple[TrainedLoss, TrainedLoss]  # of the text that it was trained on last, before and after
 
 
+@dataclass(frozen=True)
 class Patched:
     """Two texts between which activations were swapped, and what is predicted of the first."""
 
