@@ -1,8 +1,9 @@
 """What goes on inside a language model, and what would without parts of it."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from playground.analysis.embeddings import nearest_tokens, trace_tokens
 from playground.analysis.head_importance import head_importance
 from playground.analysis.logit_lens import ResidualStream, logit_lens, read_residuals
 from playground.analysis.token_loss import token_loss, written_tokens
@@ -16,9 +17,11 @@ from playground.records import (
     HeadImportance,
     HeadsOff,
     LogitLens,
+    Neighbour,
     PlaygroundError,
     ReadText,
     TokenLoss,
+    TokenPaths,
     WhatIf,
 )
 
@@ -52,6 +55,21 @@ class Inside(Reader):
         PlaygroundError where the position is out of range.
         """
         return logit_lens(self.loaded, stream, check_place("position", position, len(stream.written)), parts=parts)
+
+    def nearest_tokens(self, id: int, n: int = 10) -> tuple[Neighbour, ...]:
+        """Return the tokens whose input embeddings are nearest to that of `id`, by the cosine of the angle.
+
+        Raises PlaygroundError where there is no such token, or the model keeps no table of embeddings.
+        """
+        return nearest_tokens(self.loaded, id, n)
+
+    def trace_tokens(self, stream: ResidualStream, places: Sequence[int], position: int = 0) -> TokenPaths:
+        """Return the ways of the tokens at `places` through the layers, and the norms of the stream at `position`.
+
+        Of an encoder-decoder places are its target's. Raises PlaygroundError where there is no such token, or where
+        they are more than 20.
+        """
+        return trace_tokens(stream, places, position)
 
     def what_if(
         self,

@@ -23,6 +23,7 @@ from playground.records.compression import (
 )
 from playground.records.cost import HOURS_A_MONTH, CachedLayer, CacheKind, CostAssumptions, ModelCost, Speed
 from playground.records.counterfactual import CounterfactualMap, MaskedPrediction
+from playground.records.embeddings import Embeddings, Neighbour, TokenPaths
 from playground.records.errors import PlaygroundError
 from playground.records.fill_in import FillIn, Filling, MaskPrediction
 from playground.records.flow import FlowMethod, TokenFlow
@@ -121,6 +122,7 @@ __all__ = [
     "CounterfactualMap",
     "Draw",
     "EarlyStopping",
+    "Embeddings",
     "FillIn",
     "Filling",
     "FinishReason",
@@ -157,6 +159,7 @@ __all__ = [
     "ModelKind",
     "ModelMeasures",
     "ModelSpec",
+    "Neighbour",
     "NextToken",
     "NormMap",
     "PatchedPart",
@@ -192,6 +195,7 @@ __all__ = [
     "Token",
     "TokenFlow",
     "TokenLoss",
+    "TokenPaths",
     "TokenScore",
     "TrainedLoss",
     "Training",

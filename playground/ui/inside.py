@@ -54,6 +54,13 @@ class Inside:
             **AT_ONCE,
         )
         self.selection.open_tab.follow(parts)
+        words = tab.embeddings.words.submit(
+            self.on_words,
+            inputs_kwargs={"visit": self.visit, "words": tab.embeddings.words},
+            outputs=[self.visit],
+            **AT_ONCE,
+        )
+        self.selection.open_tab.follow(words)
         gr.on(
             [tab.compare.click, tab.other.submit],
             self.on_compare,
@@ -84,6 +91,13 @@ class Inside:
     def on_parts(self, visit: Visit, parts: bool) -> dict[Any, Any]:
         """Stages behind attention are to be shown, or not."""
         visit.session = replace(visit.session, lens_parts=bool(parts))
+        return {self.visit: visit}
+
+    @in_turn
+    def on_words(self, visit: Visit, words: str) -> dict[Any, Any]:
+        """Other words are to be followed through the layers."""
+        named = (word.strip() for word in str(words)[:1000].split(","))
+        visit.session = replace(visit.session, path_words=tuple(dict.fromkeys(word for word in named if word)))
         return {self.visit: visit}
 
     @says_errors

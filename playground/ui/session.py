@@ -101,6 +101,7 @@ class Session:
     runs: RunTree = field(default_factory=RunTree)  # all that this visitor has made, and which of them is shown
     guesses: tuple[Guess, ...] = ()  # of next tokens, in the order in which they were made
     lens_parts: bool = False  # the logit lens behind each layer's attention, too
+    path_words: tuple[str, ...] = ()  # of the text, whose ways through the layers are drawn; none: the last ones
     change: Change = field(default_factory=Change)  # what is switched off in the What if tab
     given: ReadText | None = None  # the text before words of it were masked in the Fill in tab
     masked_before: tuple[TextIds, ...] = ()  # what it was before each of these changes

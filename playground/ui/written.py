@@ -1,5 +1,6 @@
 """The side of a text that a model predicts: a decoder's whole text, an encoder-decoder's target."""
 
+from playground.records import Token
 from playground.ui.session import Session
 
 
@@ -11,6 +12,11 @@ def written_name(session: Session) -> str:
 def n_written(session: Session) -> int:
     """Return how many tokens it has, the start token of a target counted in."""
     return session.n_target or len(session.ids)
+
+
+def written_tokens(session: Session) -> tuple[Token, ...]:
+    """Return the tokens that the model predicts."""
+    return session.tokens[len(session.tokens) - n_written(session) :]
 
 
 def place_in_written(session: Session) -> int:

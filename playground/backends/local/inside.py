@@ -1,20 +1,24 @@
 """What goes on inside the models in this process."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from playground.analysis.head_importance import compare_with_attention
+from playground.attention.attention import check_place
 from playground.backends.holding import holds_models
 from playground.backends.local.models import LocalModels
+from playground.models.reading import read_ids
 from playground.records import (
     AttentionExplains,
     AttentionKind,
     Change,
     ChangedKind,
     ChangedText,
+    Embeddings,
     HeadImportance,
     HeadsOff,
     LogitLens,
+    PlaygroundError,
     TextIds,
     TokenLoss,
     WhatIf,
@@ -37,6 +41,22 @@ class LocalInside(LocalModels):
         language_model = self._pool.get(model)
         stream = self._kept.get((model, text), lambda: language_model.residuals(text))
         return language_model.logit_lens(stream, position, parts=parts)
+
+    def embeddings(self, model: str, text: TextIds, position: int, places: Sequence[int]) -> Embeddings:
+        """Return what is near a token of the text in the vocabulary, and the ways of the tokens at `places`.
+
+        Of an encoder-decoder positions are those of its target.
+        """
+        lm = self._pool.get(model)
+        read = read_ids(lm.loaded, text)
+        tokens = read.target_tokens or read.tokens
+        token = tokens[check_place("position", position, len(tokens))]
+        near = lm.nearest_tokens(token.id)
+        try:
+            stream = self._kept.get((model, text), lambda: lm.residuals(text))
+            return Embeddings(token, near, lm.trace_tokens(stream, places, position))
+        except PlaygroundError as error:
+            return Embeddings(token, near, None, str(error))
 
     def what_if(self, model: str, text: TextIds, token: int, change: Change) -> WhatIf:
         """Return the prediction of a token, and the losses of all, as they are and with a part switched off.

@@ -1,7 +1,7 @@
 """What goes on between the layers, and what parts of the model matter."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from playground.records import (
@@ -9,6 +9,7 @@ from playground.records import (
     Change,
     ChangedKind,
     ChangedText,
+    Embeddings,
     HeadImportance,
     HeadsOff,
     LogitLens,
@@ -29,6 +30,13 @@ class LooksInside(Protocol):
         """Return what the residual stream already holds of the next token, stage by stage, around a position.
 
         parts: behind each layer's attention, too. Of an encoder-decoder positions are those of its target.
+        """
+        ...
+
+    def embeddings(self, model: str, text: TextIds, position: int, places: Sequence[int]) -> Embeddings:
+        """Return what is near a token of the text in the vocabulary, and the ways of the tokens at `places`.
+
+        Of an encoder-decoder positions are those of its target.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""The Inside tab: what the model loses at each token, and what it already knows layer by layer."""
+"""The Inside tab: what the model loses at each token, and what it already knows layer by layer, and its vectors."""
 
 import html
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ import gradio as gr
 from playground.backends.protocol import Backend
 from playground.records import PlaygroundError, TextIds
 from playground.ui.components import build_chart, build_heading, no_chart
+from playground.ui.embeddings_panel import EmbeddingsPanel, build_embeddings
 from playground.ui.head_views.base import drawn_of_text
 from playground.ui.session import Session
 from playground.ui.written import place_in_written, written_name
@@ -36,10 +37,11 @@ class InsideTab:
     lens_sentence: gr.HTML
     lens: gr.HTML
     lens_table: gr.HTML
+    embeddings: EmbeddingsPanel
 
     def outputs(self) -> list[gr.components.Component]:
         """Return what `show` fills."""
-        return [self.sentence, self.strip, self.formula, *self.lens_outputs()]
+        return [self.sentence, self.strip, self.formula, *self.lens_outputs(), *self.embeddings.outputs()]
 
     def lens_outputs(self) -> list[gr.components.Component]:
         """Return what `show_lens` fills."""
@@ -51,7 +53,8 @@ class InsideTab:
 
     def show(self, backend: Backend, session: Session) -> dict[Any, Any]:
         """Return the tab for what is selected."""
-        return self.show_loss(backend, session) | self.show_lens(backend, session)
+        parts = (self.show_loss, self.show_lens, self.embeddings.show)
+        return {component: value for show in parts for component, value in show(backend, session).items()}
 
     def show_loss(self, backend: Backend, session: Session) -> dict[Any, Any]:
         """Return the loss of each token; of a model that predicts none, why there is none."""
@@ -129,7 +132,9 @@ def build_inside() -> InsideTab:
         said = gr.HTML("", elem_classes=["caption"], elem_id="lens-sentence")
         lens = build_chart("lens", hint=LENS_HINT, place=380)
         table = gr.HTML("", elem_id="lens-table", apply_default_css=False)
+    embeddings = build_embeddings()
     return InsideTab(
+        embeddings=embeddings,
         sentence=sentence,
         strip=strip,
         formula=formula,
