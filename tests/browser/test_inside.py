@@ -67,3 +67,21 @@ def test_it_fits_the_screen(open_page: Callable[..., Page], width: int) -> None:
     open_tab(page, "Inside")
     expect(page.locator("#lens .chart-plot")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_embeddings_follow_the_selected_token_and_the_words(page: Page) -> None:
+    generate(page, "Once upon a time there was", length=8)
+    open_tab(page, "Inside")
+    page.locator("#tokens [data-token-index='3']").click()
+    lm = playground.load("stories")
+    nearest = lm.nearest_tokens(lm.tokenize("Once upon a time")[3].id)
+    expect(page.locator("#neighbours tbody tr")).to_have_count(10)
+    expect(page.locator("#neighbours tbody tr").first).to_contain_text(f"{nearest[0].cosine:.3f}")
+    expect(page.locator("#paths .chart-plot .scatter")).to_have_count(4)
+    words = page.locator("#path-words input, #path-words textarea")
+    words.fill("time, Once")
+    words.press("Enter")
+    expect(page.locator("#paths .chart-plot .scatter")).to_have_count(2)
+    words.fill("<b>elephant</b>")
+    words.press("Enter")
+    expect(page.locator("#paths")).to_contain_text("No token of this text is “<b>elephant</b>”")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import generate, open_tab, watched_pages
+from tests.browser.conftest import open_tab, watched_pages
 from tests.server import running_app
 
 
@@ -78,7 +78,9 @@ def test_a_translation_is_scored(page: Page) -> None:
 def test_it_fits_a_narrow_dark_page(served: str, browser: Browser) -> None:
     with watched_pages(browser) as opened:
         page = opened(served, viewport={"width": 360, "height": 800}, color_scheme="dark")
-        generate(page, "Once upon a time", length=8)
+        page.locator("#prompt textarea").fill("Once upon a time")
+        page.locator("#generate").click()
+        expect(page.locator("#status")).to_contain_text("ended because")
         open_tab(page, "Tasks")
         page.locator("#reference textarea").fill("there was a little girl")
         page.locator("#score").click()
