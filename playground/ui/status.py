@@ -54,6 +54,18 @@ def on_leaving(page: gr.Blocks, handler: Callable[..., None]) -> None:
     page.fns[max(page.fns)].api_visibility = "private"  # unload() has no argument for it
 
 
+def show_progress_nowhere_but(page: gr.Blocks, place: gr.components.Component) -> None:
+    """Let no component but one know of events whose progress is hidden anyway.
+
+    At each message of an event gradio tells every component that was ever an output of one whether it waits: of some
+    two hundred components that took longer than the message itself, and more than half of the time from a press of
+    Generate until the request for it was sent.
+    """
+    for event in page.fns.values():
+        if event.show_progress == "hidden":
+            event.show_progress_on = [place]
+
+
 def status_line(text: str, tone: Tone = "quiet") -> str:
     """Return the line as HTML; the text is escaped."""
     role = "alert" if tone == "error" else "status"
