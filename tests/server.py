@@ -72,7 +72,7 @@ def running_app(*arguments: str, environment: dict[str, str] | None = None, log:
             process = subprocess.Popen(
                 command,
                 cwd=ROOT,
-                env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
+                env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1", **(environment or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -80,5 +80,8 @@ def running_app(*arguments: str, environment: dict[str, str] | None = None, log:
         try:
             wait_until_it_answers(process, url, log)
             yield url
+            if process.poll() is not None:
+                told = log.read_text("utf-8", "replace")[-4000:]
+                raise RuntimeError(f"app.py ended by itself with {process.returncode}:\n{told}")
         finally:
             stop(process)

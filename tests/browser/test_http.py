@@ -133,3 +133,13 @@ def test_odd_text_is_taken_as_it_is(client: Client, text: str) -> None:
     assert "".join(token["text"] for token in tokens) == text
     last = client.predict(text, strategy="greedy", max_new_tokens=3, api_name="/generate")
     assert "".join(token["text"] for token in last["prompt_tokens"]) == text
+
+
+def test_hidden_progress_is_told_to_one_component_only(address: str) -> None:
+    """Else each message of an event goes to every component that was ever an output, and takes longer than itself."""
+    with urllib.request.urlopen(f"{address}config") as answer:
+        config = json.load(answer)
+    status = next(part["id"] for part in config["components"] if part["props"].get("elem_id") == "status")
+    hidden = [event for event in config["dependencies"] if event["show_progress"] == "hidden"]
+    assert len(hidden) > 100
+    assert {tuple(event["show_progress_on"]) for event in hidden} == {(status,)}
