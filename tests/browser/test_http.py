@@ -137,7 +137,7 @@ def test_odd_text_is_taken_as_it_is(client: Client, text: str) -> None:
 
 def test_hidden_progress_is_told_to_one_component_only(address: str) -> None:
     """Else each message of an event goes to every component that was ever an output, and takes longer than itself."""
-    with urllib.request.urlopen(f"{address}config") as answer:
+    with urllib.request.urlopen(f"{address}/config") as answer:
         config = json.load(answer)
     status = next(part["id"] for part in config["components"] if part["props"].get("elem_id") == "status")
     hidden = [event for event in config["dependencies"] if event["show_progress"] == "hidden"]
