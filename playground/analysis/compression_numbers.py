@@ -37,16 +37,16 @@ def quantize(loaded: LoadedModel, compression: Compression) -> LoadedModel:
     if not matrices:
         raise PlaygroundError(f"{loaded.spec.architecture} has no matrices that could be kept as integers.")
     for matrix in matrices:
-        kept = Int4(matrix, compression.group) if compression.method == "int4" else Int8(matrix)
-        kept.quantizes_input = compression.method == "int8-dynamic"
+        if compression.method == "int4":
+            kept: Quantized = Int4(matrix, compression.group)
+        else:
+            kept = Int8(matrix, quantizes_input=compression.method == "int8-dynamic")
         matrix.parent._modules[matrix.name] = kept
     return made.as_loaded()
 
 
 class Quantized(nn.Module):
-    """A matrix of integers with scales, turned back into floating-point numbers whenever it is used."""
-
-    quantizes_input = False
+    """A matrix of integers with scales."""
 
     def __init__(self, matrix: Matrix) -> None:
         super().__init__()
@@ -54,15 +54,6 @@ class Quantized(nn.Module):
         self.bias = matrix.module.bias
         self.dtype = matrix.weight.dtype
         self.eval()
-
-    @property
-    def weight(self) -> torch.Tensor:
-        """The matrix that is computed with  # (out, in)."""
-        raise NotImplementedError
-
-    def forward(self, states: torch.Tensor) -> torch.Tensor:
-        """Multiply  # (..., in) -> (..., out)."""
-        return F.linear(states, self.weight.to(states.dtype), self.bias)
 
 
 class Int8(Quantized):
@@ -75,8 +66,9 @@ class Int8(Quantized):
     codes: torch.Tensor
     scales: torch.Tensor
 
-    def __init__(self, matrix: Matrix) -> None:
+    def __init__(self, matrix: Matrix, *, quantizes_input: bool = False) -> None:
         super().__init__(matrix)
+        self.quantizes_input = quantizes_input
         codes, scales = to_codes(matrix.weight, INT8)
         self.register_buffer("codes", codes)  # int8 (out, in)
         self.register_buffer("scales", scales)  # float32 (out, 1)
@@ -116,6 +108,10 @@ class Int4(Quantized):
         """The matrix that is computed with  # (out, in)."""
         codes = unpack(self.packed).unflatten(1, (self.scales.shape[1], -1))
         return (codes * self.scales.float()).flatten(1)[:, : self.in_features].to(self.dtype)
+
+    def forward(self, states: torch.Tensor) -> torch.Tensor:
+        """Multiply by the matrix, turned back into floating-point numbers  # (..., in) -> (..., out)."""
+        return F.linear(states, self.weight.to(states.dtype), self.bias)
 
 
 def to_codes(weights: torch.Tensor, most: int) -> tuple[torch.Tensor, torch.Tensor]:
