@@ -1,5 +1,6 @@
 """What the programs that write the cards of the bundled models share."""
 
+import argparse
 import json
 import shutil
 from pathlib import Path
@@ -7,6 +8,20 @@ from typing import Any
 
 SHIPPED = ("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "*.safetensors*")
 ATTRIBUTION = ("SOURCES.tsv", "ATTRIBUTION-asp.txt", "ATTRIBUTION-pb.txt")
+
+
+def ship_from(doc: str | None, here: Path, *, has_corpus: bool = True) -> tuple[dict[str, Any], Path | None]:
+    """Read the command line, put what was trained into `here`; return what train.py noted, and where the corpus is."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    if has_corpus:
+        parser.add_argument("--corpus", type=Path, required=True)
+    parser.add_argument("--folder", type=Path, default=here / ".build", help="what train.py was given")
+    arguments = parser.parse_args()
+    ship(arguments.folder / "model", here)
+    corpus = arguments.corpus if has_corpus else None
+    if corpus is not None:
+        attribute(corpus, here)
+    return json.loads((arguments.folder / "log.json").read_text()), corpus
 
 
 def ship(trained: Path, here: Path) -> None:
@@ -22,11 +37,6 @@ def attribute(corpus: Path, here: Path) -> None:
     """Put the sources of the corpus, its licences and their attribution beside a model that was trained on it."""
     for name in ATTRIBUTION:
         shutil.copyfile(corpus / name, here / name)
-
-
-def read_log(folder: Path) -> dict[str, Any]:
-    """Return what train.py noted: the recipe, the curve, the seconds."""
-    return json.loads((folder / "log.json").read_text())
 
 
 def fill_card(here: Path, values: dict[str, object]) -> None:

@@ -4,7 +4,6 @@ Ships what train.py left in its folder: weights, tokenizer, the loss curve as a 
 figures measured here, on the very weights that are shipped.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from train import HERE, MEASURED_SHARE, Masker, Recipe, count_right
 from transformers import BertForMaskedLM, PreTrainedTokenizerFast
 
 sys.path.append(str(Path(__file__).parents[1]))  # what the programs of all models share lies beside their folders
-from cards import attribute, draw_curve, fill_card, quoted, read_log, ship
+from cards import draw_curve, fill_card, quoted, ship_from
 from corpus import encode_chapters, read_books, split_chapters
 
 SENTENCES = (
@@ -59,17 +58,11 @@ def neighbour_heads(model: BertForMaskedLM, vocabulary: int, repeats: int = 20, 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--corpus", type=Path, required=True)
-    parser.add_argument("--folder", type=Path, default=HERE / ".build", help="what train.py was given")
-    arguments = parser.parse_args()
-    log = read_log(arguments.folder)
-    ship(arguments.folder / "model", HERE)
-    attribute(arguments.corpus, HERE)
+    log, corpus = ship_from(__doc__, HERE)
 
     tokenizer = PreTrainedTokenizerFast.from_pretrained(HERE)
     model = BertForMaskedLM.from_pretrained(HERE, dtype=torch.float32, attn_implementation="eager").eval()
-    held_out = split_chapters(read_books(arguments.corpus)).held_out
+    held_out = split_chapters(read_books(corpus)).held_out
     recipe = log["recipe"]
     masker = Masker(tokenizer, encode_chapters(tokenizer, tuple((text, 1.0) for text in held_out)), Recipe(**recipe))
     found = count_right(model, tokenizer, masker, held_out)

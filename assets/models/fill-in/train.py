@@ -5,13 +5,9 @@ language modelling, Devlin et al. 2019). Runs on CUDA where there is one, else o
 and resumes from them. Batch number n holds the same tokens and the same masks whenever it is drawn.
 """
 
-import argparse
-import json
 import math
-import signal
 import sys
-import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -20,14 +16,13 @@ import torch
 import torch.nn.functional as F
 from masking import CLS, MASK, OTHER_MARKS, PAD, SEP, UNKNOWN, choose_words, number_words, word_parts, word_starts
 from tokenizers import AddedToken, processors
-from tqdm import tqdm
 from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerFast
 
 sys.path.append(str(Path(__file__).parents[1]))  # what the programs of all models share lies beside their folders
 from corpus import Split, TokenStream, encode_chapters, read_books, split_chapters, train_byte_pairs
 from gradients import Gradients, keep_freed_memory
 from muon import Muon
-from training import Checkpoint, save_model, set_learning_rates, trapezoid
+from training import Checkpoint, Steps, Trained, finish, kept_tokenizer, read_recipe, run_steps, trapezoid
 
 HERE = Path(__file__).parent
 MEASURED_SHARE = 0.15  # of the words of a held-out text that are masked at once, as in BERT's own training
@@ -239,67 +234,41 @@ def train(recipe: Recipe, corpus: Path, folder: Path) -> None:
     """Train, or go on from the checkpoint in `folder`, and write the finished model there."""
     split = split_chapters(read_books(corpus))
     checkpoint = Checkpoint(folder)
-    if (folder / "tokenizer").exists():
-        tokenizer = PreTrainedTokenizerFast.from_pretrained(folder / "tokenizer")
-    else:
-        tokenizer = build_tokenizer(split, recipe)
-        tokenizer.save_pretrained(folder / "tokenizer")
+    tokenizer = kept_tokenizer(folder / "tokenizer", lambda: build_tokenizer(split, recipe))
     stream = encode_chapters(tokenizer, split.train)
     masker = Masker(tokenizer, stream, recipe)
     print(f"{len(stream.ids):,} training tokens, {len(split.held_out)} held-out chapters")
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = build_model(recipe, tokenizer).to(device)
-    optimizers = build_optimizers(model, recipe)
+    trained = Trained(model, build_optimizers(model, recipe))
     gradients = Gradients(model.parameters(), 1 if device.type == "cuda" else 8)
-    curve: list[dict[str, float]] = []
-    first_step, seconds = 0, 0.0
-    if (state := checkpoint.load()) is not None:
-        first_step, curve, seconds = checkpoint.restore(state, model, optimizers)
 
-    stopping = []
-    signal.signal(signal.SIGTERM, lambda *_: stopping.append(True))  # save, then end: nothing is lost
-    started = last_saved = time.monotonic()
-    bar = tqdm(range(first_step, recipe.steps), initial=first_step, total=recipe.steps, mininterval=5)
-    smooth = None
-    rates = (recipe.muon_learning_rate, recipe.adam_learning_rate)
-    for step in bar:
-        set_learning_rates(optimizers, rates, trapezoid(step, recipe.steps, recipe.warmup_steps, recipe.decay_part))
+    def gradient(step: int) -> float:
         batch = [part.to(device) for part in masker.draw(step)]
-        value = gradients(partial(summed_loss, model), batch, n_learned=(batch[2] != -100).sum().item())
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for optimizer in optimizers:
-            optimizer.step()
-        smooth = value if smooth is None else 0.98 * smooth + 0.02 * value
-        bar.set_postfix(loss=f"{smooth:.3f}")
-        if (step + 1) % 20 == 0:
-            curve.append({"step": step + 1, "train_nats": smooth})
-        if (step + 1) % 300 == 0:
-            right, of = count_right(model, tokenizer, masker, split.held_out[::8])["words"]
-            curve[-1]["held_out_right"] = right / of
-            tqdm.write(f"step {step + 1}: {right / of:.4f} of the masked words right")
-        if stopping or time.monotonic() - last_saved > 180 or step + 1 == recipe.steps:
-            elapsed = seconds + time.monotonic() - started
-            checkpoint.save(model, optimizers, {"step": step + 1, "curve": curve, "seconds": elapsed})
-            last_saved = time.monotonic()
-        if stopping:
-            return
+        return gradients(partial(summed_loss, model), batch, n_learned=(batch[2] != -100).sum().item())
 
-    save_model(model, tokenizer, folder / "model")
-    log = {"recipe": asdict(recipe), "curve": curve, "seconds": seconds + time.monotonic() - started}
-    (folder / "log.json").write_text(json.dumps(log))
+    def measure() -> tuple[str, float, str]:
+        right, of = count_right(model, tokenizer, masker, split.held_out[::8])["words"]
+        return "held_out_right", right / of, f"{right / of:.4f} of the masked words right"
+
+    steps = Steps(
+        count=recipe.steps,
+        rates=(recipe.muon_learning_rate, recipe.adam_learning_rate),
+        factor=lambda step: trapezoid(step, recipe.steps, recipe.warmup_steps, recipe.decay_part),
+        gradient=gradient,
+        measure=measure,
+        measured_every=300,
+    )
+    run = run_steps(trained, steps, checkpoint, checkpoint.load())
+    if run is not None:
+        finish(folder, model, tokenizer, recipe, run)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--corpus", type=Path, required=True, help="folder with SOURCES.tsv and the books")
-    parser.add_argument("--folder", type=Path, default=HERE / ".build", help="checkpoints, and what comes out")
-    for name, default in asdict(Recipe()).items():
-        parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
-    arguments = vars(parser.parse_args())
-    corpus, folder = arguments.pop("corpus"), arguments.pop("folder")
+    recipe, folders = read_recipe(Recipe, __doc__, HERE)
     keep_freed_memory()
-    train(Recipe(**arguments), corpus, folder)
+    train(recipe, **folders)
 
 
 if __name__ == "__main__":

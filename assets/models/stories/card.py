@@ -4,7 +4,6 @@ Ships what train.py left in its folder: weights, tokenizer, the loss curve as a 
 figures measured here, on the very weights that are shipped.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from train import HERE, INDUCTION_HEAD, PREVIOUS_HEAD, bits_per_character, kept_
 from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
 sys.path.append(str(Path(__file__).parents[1]))  # what the programs of all models share lies beside their folders
-from cards import attribute, draw_curve, fill_card, quoted, read_log, ship
+from cards import draw_curve, fill_card, quoted, ship_from
 from corpus import HOLD_OUT_EVERY, SIMPLE_AUTHORS, Book, read_books, split_chapters
 
 SAMPLE_SEEDS = range(1, 11)
@@ -86,17 +85,11 @@ def held_out_of(books: list[Book], simple: bool) -> tuple[str, ...]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--corpus", type=Path, required=True)
-    parser.add_argument("--folder", type=Path, default=HERE / ".build", help="what train.py was given")
-    arguments = parser.parse_args()
-    log = read_log(arguments.folder)
-    ship(arguments.folder / "model", HERE)
-    attribute(arguments.corpus, HERE)
+    log, corpus = ship_from(__doc__, HERE)
 
     tokenizer = PreTrainedTokenizerFast.from_pretrained(HERE)
     model = GPT2LMHeadModel.from_pretrained(HERE, dtype=torch.float32, attn_implementation="eager").eval()
-    books = read_books(arguments.corpus)
+    books = read_books(corpus)
     split = split_chapters(books)
     figures = {
         "all": bits_per_character(model, tokenizer, split.held_out),

@@ -5,27 +5,22 @@ there is one, else on the CPU; checkpoints every few minutes and resumes from th
 its arguments: batch number n holds the same tokens whenever it is drawn.
 """
 
-import argparse
-import json
 import math
-import signal
 import sys
-import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from tqdm import tqdm
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 sys.path.append(str(Path(__file__).parents[1]))  # what the programs of all models share lies beside their folders
 from corpus import Split, TokenStream, encode_chapters, read_books, split_chapters, train_tokenizer
 from gradients import Gradients, keep_freed_memory
 from muon import Muon
-from training import Checkpoint, save_model, set_learning_rates, trapezoid
+from training import Checkpoint, Steps, Trained, finish, kept_tokenizer, read_recipe, run_steps, trapezoid
 
 HERE = Path(__file__).parent
 
@@ -223,13 +218,10 @@ def bits_per_character(model: GPT2LMHeadModel, tokenizer: PreTrainedTokenizerFas
     return nats / math.log(2) / characters
 
 
-def prepare_tokenizer(folder: Path, split: Split, recipe: Recipe) -> PreTrainedTokenizerFast:
-    """Return the tokenizer that is in `folder`; else train one and write it there."""
-    if folder.exists():
-        return PreTrainedTokenizerFast.from_pretrained(folder)
+def build_tokenizer(split: Split, recipe: Recipe) -> PreTrainedTokenizerFast:
+    """Train the tokenizer."""
     tokenizer = train_tokenizer([text for text, _ in split.train], recipe.vocabulary_size)
     tokenizer.model_max_length = recipe.context
-    tokenizer.save_pretrained(folder)
     return tokenizer
 
 
@@ -237,7 +229,7 @@ def train(recipe: Recipe, corpus: Path, folder: Path) -> None:
     """Train, or go on from the checkpoint in `folder`, and write the finished model there."""
     split = split_chapters(read_books(corpus))
     checkpoint = Checkpoint(folder)
-    tokenizer = prepare_tokenizer(folder / "tokenizer", split, recipe)
+    tokenizer = kept_tokenizer(folder / "tokenizer", lambda: build_tokenizer(split, recipe))
     stream = encode_chapters(tokenizer, split.train)
     print(f"{len(stream.ids):,} training tokens, {len(split.held_out)} held-out chapters")
 
@@ -245,62 +237,42 @@ def train(recipe: Recipe, corpus: Path, folder: Path) -> None:
     state = checkpoint.load()
     has_grown = state is not None and state["step"] > recipe.grown_at
     model = build_model(recipe, recipe.grown_layers if has_grown else recipe.layers).to(device)
-    optimizers = build_optimizers(model, recipe)
+    trained = Trained(model, build_optimizers(model, recipe))
     pieces = 1 if device.type == "cuda" else recipe.batch // 2
     gradients = Gradients(model.parameters(), pieces)
-    curve: list[dict[str, float]] = []
-    first_step, seconds = 0, 0.0
-    if state is not None:
-        first_step, curve, seconds = checkpoint.restore(state, model, optimizers)
 
-    stopping = []
-    signal.signal(signal.SIGTERM, lambda *_: stopping.append(True))  # save, then end: nothing is lost
-    started = last_saved = time.monotonic()
-    bar = tqdm(range(first_step, recipe.steps), initial=first_step, total=recipe.steps, mininterval=5)
-    smooth = None
-    rates = (recipe.muon_learning_rate, recipe.adam_learning_rate)
-    for step in bar:
+    def gradient(step: int) -> float:
+        nonlocal gradients
         if step == recipe.grown_at:
-            model = grow(model, recipe)
-            optimizers = build_optimizers(model, recipe)
-            gradients = Gradients(model.parameters(), pieces)
-        set_learning_rates(optimizers, rates, learning_rate_factor(step, recipe))
+            trained.model = grow(trained.model, recipe)
+            trained.optimizers = build_optimizers(trained.model, recipe)
+            gradients = Gradients(trained.model.parameters(), pieces)
         batch = [part.to(device) for part in draw_batch(stream, step, recipe)]
-        loss = partial(summed_losses, model, recipe.guided_from <= step < recipe.guided_to)
-        value = gradients(loss, batch, n_learned=(batch[1] != -100).sum().item())
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for optimizer in optimizers:
-            optimizer.step()
-        smooth = value if smooth is None else 0.98 * smooth + 0.02 * value
-        bar.set_postfix(loss=f"{smooth:.3f}")
-        if (step + 1) % 20 == 0:
-            curve.append({"step": step + 1, "train_nats": smooth})
-        if (step + 1) % 500 == 0:
-            curve[-1]["held_out_bits"] = bits_per_character(model, tokenizer, split.held_out[::8])
-            tqdm.write(f"step {step + 1}: {curve[-1]['held_out_bits']:.4f} bits a character")
-        if stopping or time.monotonic() - last_saved > 180 or step + 1 == recipe.steps:
-            elapsed = seconds + time.monotonic() - started
-            checkpoint.save(model, optimizers, {"step": step + 1, "curve": curve, "seconds": elapsed})
-            last_saved = time.monotonic()
-        if stopping:
-            return
+        loss = partial(summed_losses, trained.model, recipe.guided_from <= step < recipe.guided_to)
+        return gradients(loss, batch, n_learned=(batch[1] != -100).sum().item())
 
-    model.generation_config.pad_token_id = 0
-    save_model(model, tokenizer, folder / "model")
-    log = {"recipe": asdict(recipe), "curve": curve, "seconds": seconds + time.monotonic() - started}
-    (folder / "log.json").write_text(json.dumps(log))
+    def measure() -> tuple[str, float, str]:
+        bits = bits_per_character(trained.model, tokenizer, split.held_out[::8])
+        return "held_out_bits", bits, f"{bits:.4f} bits a character"
+
+    steps = Steps(
+        count=recipe.steps,
+        rates=(recipe.muon_learning_rate, recipe.adam_learning_rate),
+        factor=partial(learning_rate_factor, recipe=recipe),
+        gradient=gradient,
+        measure=measure,
+        measured_every=500,
+    )
+    run = run_steps(trained, steps, checkpoint, state)
+    if run is not None:
+        trained.model.generation_config.pad_token_id = 0
+        finish(folder, trained.model, tokenizer, recipe, run)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--corpus", type=Path, required=True, help="folder with SOURCES.tsv and the books")
-    parser.add_argument("--folder", type=Path, default=HERE / ".build", help="checkpoints, and what comes out")
-    for name, default in asdict(Recipe()).items():
-        parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
-    arguments = vars(parser.parse_args())
-    corpus, folder = arguments.pop("corpus"), arguments.pop("folder")
+    recipe, folders = read_recipe(Recipe, __doc__, HERE)
     keep_freed_memory()
-    train(Recipe(**arguments), corpus, folder)
+    train(recipe, **folders)
 
 
 if __name__ == "__main__":

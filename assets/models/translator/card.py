@@ -4,7 +4,6 @@ Ships what train.py left in its folder: weights, tokenizer, and README.md with t
 weights that are shipped. Needs sacrebleu.
 """
 
-import argparse
 import random
 import sys
 from collections.abc import Callable
@@ -22,7 +21,7 @@ from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, MarianMTModel, Pr
 from words import features
 
 sys.path.append(str(Path(__file__).parents[1]))  # what the programs of all models share lies beside their folders
-from cards import fill_card, read_log, ship
+from cards import fill_card, ship_from
 
 N_HELD_OUT, N_ALIGNED, N_MISTAKES = 600, 200, 20
 EXAMPLES = (
@@ -121,12 +120,8 @@ def mistakes_of(wrong: list[tuple[str, str, str]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, default=HERE / ".build", help="what train.py was given")
-    arguments = parser.parse_args()
     torch.set_num_threads(1)
-    log = read_log(arguments.folder)
-    ship(arguments.folder / "model", HERE)
+    log, _ = ship_from(__doc__, HERE, has_corpus=False)
 
     tokenizer = AutoTokenizer.from_pretrained(HERE)
     model = AutoModelForSeq2SeqLM.from_pretrained(HERE, dtype=torch.float32, attn_implementation="eager").eval()

@@ -5,26 +5,22 @@ kept, and none that is held out is ever drawn. Runs on CUDA where there is one, 
 checkpoints every few minutes and resumes from them. Batch number n holds the same sentences whenever it is drawn.
 """
 
-import argparse
 import json
 import random
-import signal
 import sys
-import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import grammar
 import torch
 import torch.nn.functional as F
-from tqdm import tqdm
 from transformers import MarianConfig, MarianMTModel, PreTrainedTokenizerFast
 from words import build_tokenizer, collect, features
 
 sys.path.append(str(Path(__file__).parents[1]))  # what the programs of all models share lies beside their folders
 from muon import Muon
-from training import Checkpoint, save_model, set_learning_rates, trapezoid
+from training import Checkpoint, Steps, Trained, finish, read_recipe, run_steps, trapezoid
 
 HERE = Path(__file__).parent
 
@@ -202,58 +198,41 @@ def train(recipe: Recipe, folder: Path) -> None:
     if device.type == "cpu":
         torch.set_num_threads(1)
     model = build_model(recipe, tokenizer, len(tokenizer) - len(french)).to(device)
-    optimizers = build_optimizers(model, recipe)
+    trained = Trained(model, build_optimizers(model, recipe))
     print(f"{sum(p.numel() for p in model.parameters()):,} parameters, {len(tokenizer):,} tokens", flush=True)
-    curve: list[dict[str, float]] = []
-    first_step, seconds = 0, 0.0
-    if (state := checkpoint.load()) is not None:
-        first_step, curve, seconds = checkpoint.restore(state, model, optimizers)
-
-    stopping = []
-    signal.signal(signal.SIGTERM, lambda *_: stopping.append(True))  # save, then end: nothing is lost
-    started = last_saved = time.monotonic()
+    state = checkpoint.load()
     held_out = held_out_pairs(200, HELD_OUT_SEED + 1)  # not those of the card
-    smooth = None
-    rates = (recipe.muon_learning_rate, recipe.adam_learning_rate)
-    batches = batches_from(first_step, tokenizer, recipe)
-    for step in (bar := tqdm(range(first_step, recipe.steps), initial=first_step, total=recipe.steps, mininterval=10)):
-        factor = trapezoid(step, recipe.steps, recipe.warmup_steps, recipe.decay_part)
-        set_learning_rates(optimizers, rates, factor)
+    batches = batches_from(state["step"] if state else 0, tokenizer, recipe)
+
+    def gradient(_: int) -> float:
         source, read, target = next(batches)
         loss = loss_of(model, (source.to(device), read.to(device), target.to(device)))
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for optimizer in optimizers:
-            optimizer.step()
-        model.zero_grad(set_to_none=True)
-        smooth = loss.item() if smooth is None else 0.95 * smooth + 0.05 * loss.item()
-        bar.set_postfix(loss=f"{smooth:.4f}")
-        if (step + 1) % 20 == 0:
-            curve.append({"step": step + 1, "train_nats": smooth})
-        if (step + 1) % 200 == 0:
-            curve[-1]["held_out_exact"] = exact_match(model.eval(), tokenizer, held_out)
-            model.train()
-            tqdm.write(f"step {step + 1}: loss {smooth:.4f}, {curve[-1]['held_out_exact']:.1%} exact")
-        if stopping or time.monotonic() - last_saved > 120 or step + 1 == recipe.steps:
-            elapsed = seconds + time.monotonic() - started
-            checkpoint.save(model, optimizers, {"step": step + 1, "curve": curve, "seconds": elapsed})
-            last_saved = time.monotonic()
-        if stopping:
-            return
+        return loss.item()
 
-    save_model(model, tokenizer, folder / "model")
-    log = {"recipe": asdict(recipe), "curve": curve, "seconds": seconds + time.monotonic() - started}
-    (folder / "log.json").write_text(json.dumps(log))
+    def measure() -> tuple[str, float, str]:
+        exact = exact_match(model.eval(), tokenizer, held_out)
+        model.train()
+        return "held_out_exact", exact, f"{exact:.1%} exact"
+
+    steps = Steps(
+        count=recipe.steps,
+        rates=(recipe.muon_learning_rate, recipe.adam_learning_rate),
+        factor=lambda step: trapezoid(step, recipe.steps, recipe.warmup_steps, recipe.decay_part),
+        gradient=gradient,
+        measure=measure,
+        measured_every=200,
+        smoothing=0.95,
+        saved_every_s=120,
+    )
+    run = run_steps(trained, steps, checkpoint, state)
+    if run is not None:
+        finish(folder, model, tokenizer, recipe, run)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, default=HERE / ".build", help="checkpoints, and what comes out")
-    for name, default in asdict(Recipe()).items():
-        parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
-    arguments = vars(parser.parse_args())
-    folder = arguments.pop("folder")
-    train(Recipe(**arguments), folder)
+    recipe, folders = read_recipe(Recipe, __doc__, HERE, reads_corpus=False)
+    train(recipe, **folders)
 
 
 if __name__ == "__main__":
