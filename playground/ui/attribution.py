@@ -1,5 +1,6 @@
 """What happens in the Attribution tab."""
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -7,10 +8,11 @@ from typing import Any
 import gradio as gr
 
 from playground.backends.protocol import Backend
-from playground.records import PlaygroundError
+from playground.ui.fields import choice_of
 from playground.ui.selection import Selection, place_in
-from playground.ui.session import Cancellations, Visit, in_turn
-from playground.ui.status import AT_ONCE, RUNS_MODEL, on_leaving, says_errors, status_line
+from playground.ui.session import Visit, in_turn
+from playground.ui.status import AT_ONCE, RUNS_MODEL, says_errors
+from playground.ui.stoppable import Stoppable
 from playground.ui.tabs.attribution import BASELINES, AttributionTab, attributed_key, predicted_place
 from playground.ui.text_panel import TextPanel
 from playground.ui.what_if import check_text
@@ -27,7 +29,7 @@ class Attributions:
         self.status = panel.status
         self.tab = tab
         self.selection = selection
-        self.running = Cancellations()
+        self.measuring = Stoppable(panel.status, tab.attribute, tab.stop)
 
     def wire(self, page: gr.Blocks) -> None:
         """Attach every handler."""
@@ -38,11 +40,10 @@ class Attributions:
         tab.attribute.click(
             self.on_attribute,
             inputs_kwargs={**visit, "baseline": tab.baseline},
-            outputs=[self.status, tab.attribute, tab.stop, *tab.outputs()],
+            outputs=[*self.measuring.outputs(), *tab.outputs()],
             **RUNS_MODEL,
         )
-        tab.stop.click(self.on_stop, **AT_ONCE)
-        on_leaving(page, self.on_stop)
+        self.measuring.wire(page)
 
     @says_errors
     @in_turn
@@ -53,30 +54,19 @@ class Attributions:
 
     def on_attribute(self, request: gr.Request, visit: Visit, baseline: str) -> Iterator[dict[Any, Any]]:
         """Measure by all methods; what is measured stays when it is stopped, until another token is selected."""
-        tab, session, visitor = self.tab, visit.session, str(request.session_hash)
-        idle = {tab.attribute: gr.Button(interactive=True), tab.stop: gr.Button(interactive=False)}
-        switch = self.running.begin(visitor)
-        try:
+        tab, session = self.tab, visit.session
+
+        def work(switch: threading.Event) -> Iterator[dict[Any, Any]]:
             check_text(session)
-            if baseline not in BASELINES:
-                raise PlaygroundError(
-                    f"There is no choice {str(baseline)[:40]!r}; take one of: {', '.join(BASELINES)}."
-                )
-            yield {tab.attribute: gr.Button(interactive=False), tab.stop: gr.Button(interactive=True)}
+            wanted = choice_of(baseline, BASELINES)
+            yield {}
             for found in self.backend.attribution(
-                session.model, session.text, predicted_place(session), BASELINES[baseline], switch
+                session.model, session.text, predicted_place(session), wanted, switch
             ):
                 if (visit.session.text, visit.session.selected) != (session.text, session.selected):
-                    break
+                    return
                 with visit.lock:  # so that it is there when the tab is opened again
                     visit.session = replace(visit.session, attributed=(attributed_key(session), found))
                 yield tab.show_found(session, found)
-            yield idle
-        except PlaygroundError as error:
-            yield {**idle, self.status: status_line(str(error), "error")}
-        finally:
-            self.running.end(visitor, switch)
 
-    def on_stop(self, request: gr.Request) -> None:
-        """End it after what is being measured."""
-        self.running.cancel(str(request.session_hash))
+        yield from self.measuring.run(request, work)

@@ -96,15 +96,7 @@ def build_candidates(elem_id: str, *, hint: str, place: int) -> gr.HTML:
 
     Fires `select` with {index: number of the step, value: id of the token}.
     """
-    return gr.HTML(
-        value="",
-        absent="",
-        html_template=place_kept("html/candidates.html", hint, place),
-        js_on_load=script_with_palette("js/candidates.js"),
-        head=SHARED_SCRIPT,
-        apply_default_css=False,
-        elem_id=elem_id,
-    )
+    return _build_buttons("candidates", elem_id, hint=hint, place=place)
 
 
 def build_fill_in(elem_id: str, *, hint: str, place: int) -> gr.HTML:
@@ -112,11 +104,15 @@ def build_fill_in(elem_id: str, *, hint: str, place: int) -> gr.HTML:
 
     Fires `select` with {index: ["word", its number]} or {index: ["candidate", place of the mask, id]}.
     """
+    return _build_buttons("fill_in", elem_id, hint=hint, place=place)
+
+
+def _build_buttons(name: str, elem_id: str, *, hint: str, place: int) -> gr.HTML:
     return gr.HTML(
         value="",
         absent="",
-        html_template=place_kept("html/fill_in.html", hint, place),
-        js_on_load=script_with_palette("js/fill_in.js"),
+        html_template=place_kept(f"html/{name}.html", hint, place),
+        js_on_load=script_with_palette(f"js/{name}.js"),
         head=SHARED_SCRIPT,
         apply_default_css=False,
         elem_id=elem_id,

@@ -1,5 +1,6 @@
 """What happens in the Compress tab: a copy is compressed and compared, chosen, and removed."""
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -9,8 +10,9 @@ import gradio as gr
 from playground.backends.protocol import Backend
 from playground.records import AttentionKind, CompressedModel, CompressionProgress, PlaygroundError
 from playground.ui.controls.decoding import DecodingControls, settings_from
-from playground.ui.session import Cancellations, Session, Visit, in_turn
-from playground.ui.status import AT_ONCE, RUNS_MODEL, on_leaving, says_errors, status_line
+from playground.ui.session import Session, Visit, in_turn
+from playground.ui.status import AT_ONCE, RUNS_MODEL, says_errors, status_line
+from playground.ui.stoppable import Stoppable
 from playground.ui.tabs.compression import (
     MOST_VARIANTS,
     CompressionTab,
@@ -34,7 +36,7 @@ class Compressions:
         self.decoding = decoding
         self.status = tab.progress
         self.tab = tab
-        self.switches = Cancellations()
+        self.comparing = Stoppable(tab.progress, tab.start, tab.stop)
 
     def wire(self, page: gr.Blocks) -> None:
         """Attach every handler."""
@@ -53,7 +55,7 @@ class Compressions:
             outputs=[self.visit, self.status, tab.stop, *tab.outputs()],
             **RUNS_MODEL,
         )
-        tab.stop.click(self.on_stop, **AT_ONCE)
+        self.comparing.wire(page)
         filled: list[Any] = [self.visit, self.status, *tab.outputs()]
         chosen: dict[str, Any] = {**visit, "chosen": tab.chosen}
         tab.chosen.input(self.on_chosen, inputs_kwargs=chosen, outputs=filled, **AT_ONCE)
@@ -61,7 +63,6 @@ class Compressions:
         tab.maps.click(
             self.on_maps, inputs_kwargs=visit, outputs=[self.visit, self.status, *tab.outputs()], **RUNS_MODEL
         )
-        on_leaving(page, self.on_stop)
 
     def on_start(
         self,
@@ -72,21 +73,16 @@ class Compressions:
         **given: Any,
     ) -> Iterator[dict[Any, Any]]:
         """Compress a copy, measure it in turns with the model, and keep what was found as a row."""
-        tab, session, visitor = self.tab, visit.session, str(request.session_hash)
-        idle = {tab.start: gr.Button(interactive=True), tab.stop: gr.Button(interactive=False)}
-        switch = self.switches.begin(visitor)
-        found: CompressedModel | None = None
-        try:
+        tab, session = self.tab, visit.session
+
+        def work(switch: threading.Event) -> Iterator[dict[Any, Any]]:
             fields = {name: given.pop(name) for name in tab.fields()}
             compression = compression_from(**fields)
             text = measured_text(self.backend, session, str(other))
             of = (session.model, text)
             if len(kept_variants(session)) >= MOST_VARIANTS and session.variants_of == of:
                 raise PlaygroundError(f"{MOST_VARIANTS} copies are kept at most: remove one below.")
-            yield {
-                tab.start: gr.Button(interactive=False), tab.stop: gr.Button(interactive=True),
-                self.status: status_line("Looking at the model …", "busy"),
-            }  # fmt: skip
+            yield {self.status: status_line("Looking at the model …", "busy")}
             for event in self.backend.compare_compressed(
                 session.model,
                 text,
@@ -99,15 +95,11 @@ class Compressions:
                 if isinstance(event, CompressionProgress):
                     yield {self.status: status_line(progress_sentence(event), "busy")}
                 else:
-                    found = event
-            if found is None:
-                yield {**idle, self.status: status_line("You stopped it; nothing was kept.")}
-                return
-            yield idle | self.keep(visit, session.model, of, found)
-        except PlaygroundError as error:
-            yield {**idle, self.status: status_line(str(error), "error")}
-        finally:
-            self.switches.end(visitor, switch)
+                    yield self.keep(visit, session.model, of, event)
+                    return
+            yield {self.status: status_line("You stopped it; nothing was kept.")}
+
+        yield from self.comparing.run(request, work)
 
     @in_turn
     def keep(self, visit: Visit, model: str, of: tuple[str, Any], found: CompressedModel) -> dict[Any, Any]:
@@ -161,10 +153,6 @@ class Compressions:
     def shown(self, visit: Visit) -> dict[Any, Any]:
         """Return the tab for the visit."""
         return {self.visit: visit, self.status: status_line(""), **self.tab.show_variants(visit.session)}
-
-    def on_stop(self, request: gr.Request) -> None:
-        """End what this visitor has begun here."""
-        self.switches.cancel(str(request.session_hash))
 
 
 def head_of(session: Session) -> tuple[AttentionKind, int, int] | None:

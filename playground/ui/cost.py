@@ -1,5 +1,6 @@
 """What happens in the Cost tab: an assumption is changed, the speed is measured."""
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -8,8 +9,9 @@ import gradio as gr
 
 from playground.backends.protocol import Backend
 from playground.records import PlaygroundError, Speed
-from playground.ui.session import Cancellations, Visit, in_turn
-from playground.ui.status import AT_ONCE, RUNS_MODEL, on_leaving, says_errors, status_line
+from playground.ui.session import Visit, in_turn
+from playground.ui.status import AT_ONCE, RUNS_MODEL, says_errors, status_line
+from playground.ui.stoppable import Stoppable
 from playground.ui.tabs.cost import CostTab, assumptions_from
 from playground.ui.text_panel import TextPanel
 
@@ -23,7 +25,7 @@ class Costs:
         self.panel = panel
         self.status = tab.progress
         self.tab = tab
-        self.switches = Cancellations()
+        self.measuring = Stoppable(tab.progress, tab.measure, tab.stop)
 
     def wire(self, page: gr.Blocks) -> None:
         """Attach every handler."""
@@ -43,8 +45,7 @@ class Costs:
             outputs=[*outputs, tab.stop, tab.numbers["tokens_per_s"]],
             **RUNS_MODEL,
         )
-        tab.stop.click(self.on_stop, **AT_ONCE)
-        on_leaving(page, self.on_stop)
+        self.measuring.wire(page)
 
     @says_errors
     @in_turn
@@ -55,27 +56,21 @@ class Costs:
 
     def on_measure(self, request: gr.Request, visit: Visit, model: str) -> Iterator[dict[Any, Any]]:
         """Let the model write a few times, and take its speed for the one that is assumed."""
-        tab, session, visitor = self.tab, visit.session, str(request.session_hash)
-        idle = {tab.measure: gr.Button(interactive=True), tab.stop: gr.Button(interactive=False)}
-        switch = self.switches.begin(visitor)
-        speed: Speed | None = None
-        try:
+        tab, session = self.tab, visit.session
+
+        def work(switch: threading.Event) -> Iterator[dict[Any, Any]]:
             if not session.ids or session.model != model:
                 raise PlaygroundError("There is no text yet: generate or analyse one first.")
-            yield {
-                tab.measure: gr.Button(interactive=False), tab.stop: gr.Button(interactive=True),
-                self.status: status_line("Measuring …", "busy"),
-            }  # fmt: skip
+            yield {self.status: status_line("Measuring …", "busy")}
+            speed: Speed | None = None
             for speed in self.backend.measure_speed(model, session.text, switch):
                 yield {self.status: tab.show_speed(speed, is_done=False)}
             if speed is None:
-                yield {**idle, self.status: status_line("You stopped it; nothing was measured.")}
-                return
-            yield self.take(visit, model, speed) | idle
-        except PlaygroundError as error:
-            yield {**idle, self.status: status_line(str(error), "error")}
-        finally:
-            self.switches.end(visitor, switch)
+                yield {self.status: status_line("You stopped it; nothing was measured.")}
+            else:
+                yield self.take(visit, model, speed)
+
+        yield from self.measuring.run(request, work)
 
     @in_turn
     def take(self, visit: Visit, model: str, speed: Speed) -> dict[Any, Any]:
@@ -88,7 +83,3 @@ class Costs:
             self.tab.numbers["tokens_per_s"]: rate,
             **self.tab.show_of(self.backend, visit.session, model),
         }
-
-    def on_stop(self, request: gr.Request) -> None:
-        """End the measuring; what was measured is kept."""
-        self.switches.cancel(str(request.session_hash))

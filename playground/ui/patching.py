@@ -1,5 +1,6 @@
 """What happens where activations are swapped between two texts."""
 
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -8,9 +9,11 @@ import gradio as gr
 
 from playground.backends.protocol import Backend
 from playground.records import PlaygroundError
+from playground.ui.fields import choice_of
 from playground.ui.selection import place_in
-from playground.ui.session import Cancellations, Patched, Visit, in_turn
-from playground.ui.status import AT_ONCE, PRIVATE, RUNS_MODEL, on_leaving, says_errors, status_line
+from playground.ui.session import Patched, Visit, in_turn
+from playground.ui.status import PRIVATE, RUNS_MODEL, says_errors
+from playground.ui.stoppable import Stoppable
 from playground.ui.tabs.inside import other_text
 from playground.ui.tabs.patching import PARTS, PatchingPanel
 from playground.ui.text_panel import TextPanel
@@ -26,7 +29,7 @@ class Patching:
         self.visit = visit
         self.status = panel.status
         self.panel = patching
-        self.running = Cancellations()
+        self.measuring = Stoppable(panel.status, patching.measure, patching.stop)
 
     def wire(self, page: gr.Blocks, shown: Sequence[Any]) -> None:
         """Attach every handler. shown: what happens when another text has come."""
@@ -35,7 +38,7 @@ class Patching:
             [panel.measure.click, panel.other.submit],
             self.on_measure,
             inputs_kwargs={"visit": self.visit, "other": panel.other, "part": panel.part},
-            outputs=[self.status, panel.measure, panel.stop, *panel.outputs()],
+            outputs=[*self.measuring.outputs(), *panel.outputs()],
             **RUNS_MODEL,
         )
         panel.map.select(
@@ -44,12 +47,11 @@ class Patching:
             outputs=[self.status, panel.map, panel.prediction],
             **PRIVATE,
         )
-        panel.stop.click(self.on_stop, **AT_ONCE)
         for event in shown:
             event.success(
                 self.on_text, inputs_kwargs={"visit": self.visit}, outputs=[self.status, *panel.outputs()], **PRIVATE
             )
-        on_leaving(page, self.on_stop)
+        self.measuring.wire(page)
 
     @in_turn
     def on_text(self, visit: Visit) -> dict[Any, Any]:
@@ -62,33 +64,24 @@ class Patching:
 
     def on_measure(self, request: gr.Request, visit: Visit, other: str, part: str) -> Iterator[dict[Any, Any]]:
         """Swap each activation in turn; what is measured stays when it is stopped."""
-        panel, session, visitor = self.panel, visit.session, str(request.session_hash)
-        idle = {panel.measure: gr.Button(interactive=True), panel.stop: gr.Button(interactive=False)}
-        switch = self.running.begin(visitor)
-        try:
+        panel, session = self.panel, visit.session
+
+        def work(switch: threading.Event) -> Iterator[dict[Any, Any]]:
             check_text(session)
-            if part not in PARTS:
-                raise PlaygroundError(f"There is no choice {str(part)[:40]!r}; take one of: {', '.join(PARTS)}.")
             second = other_text(self.backend, session, str(other))
             place = max(0, place_in_written(session))
-            patched = Patched(session.model, session.text, second, place, PARTS[part])
-            yield {
-                panel.measure: gr.Button(interactive=False), panel.stop: gr.Button(interactive=True),
-                panel.sentence: "<p>Measuring …</p>", panel.prediction: "",
-            }  # fmt: skip
+            patched = Patched(session.model, session.text, second, place, choice_of(part, PARTS))
+            yield {panel.sentence: "<p>Measuring …</p>", panel.prediction: ""}
             with visit.lock:
                 visit.session = replace(visit.session, patched=patched)
             for found in self.backend.patching_map(
                 patched.model, patched.text, patched.other, patched.token, patched.part, switch
             ):
                 if visit.session.text != session.text:
-                    break
+                    return
                 yield panel.show_map(session, found)
-            yield idle
-        except PlaygroundError as error:
-            yield {**idle, self.status: status_line(str(error), "error"), panel.sentence: ""}
-        finally:
-            self.running.end(visitor, switch)
+
+        yield from self.measuring.run(request, work, on_error={panel.sentence: ""})
 
     @says_errors
     @in_turn
@@ -102,7 +95,3 @@ class Patching:
             patched.model, patched.text, patched.other, patched.token, patched.part, place
         )
         return self.panel.show_prediction(session, result)
-
-    def on_stop(self, request: gr.Request) -> None:
-        """End it after the swaps that run."""
-        self.running.cancel(str(request.session_hash))

@@ -20,6 +20,7 @@ from playground.records import (
     TrainingState,
 )
 from playground.ui.controls.decoding import DecodingControls, settings_from
+from playground.ui.fields import choice_of
 from playground.ui.room import checked_writer
 from playground.ui.session import Cancellations, Session, TrainedCopy, Visit
 from playground.ui.status import AT_ONCE, PRIVATE, STREAM_INTERVAL_S, Tone, on_leaving, status_line
@@ -102,8 +103,7 @@ class Trainer:
         switch = self.running.begin(visitor)
         try:
             check_text(session)
-            if method not in METHODS:
-                raise PlaygroundError(f"There is no choice {str(method)[:40]!r}; take one of: {', '.join(METHODS)}.")
+            choice_of(method, METHODS)
             settings = TrainingSettings(**asked)
             given = text if text.strip() else session.text
             yield tab.show_buttons(is_running=True, has_copy=True) | {

@@ -1,5 +1,6 @@
 """What happens in the What if tab: a change is made, the model writes on under it, the heads are measured."""
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -8,9 +9,11 @@ import gradio as gr
 
 from playground.backends.protocol import Backend
 from playground.records import Change, HeadImportance, PlaygroundError
+from playground.ui.fields import choice_of
 from playground.ui.selection import Selection, place_in
-from playground.ui.session import Cancellations, Session, Visit, in_turn
-from playground.ui.status import AT_ONCE, RUNS_MODEL, on_leaving, says_errors, status_line
+from playground.ui.session import Session, Visit, in_turn
+from playground.ui.status import AT_ONCE, RUNS_MODEL, says_errors
+from playground.ui.stoppable import Stoppable
 from playground.ui.tabs.what_if import HOW, WhatIfTab, change_from, changes_in, kind_in
 from playground.ui.text_panel import TextPanel
 from playground.ui.written import place_in_written
@@ -29,8 +32,8 @@ class WhatIfs:
         self.status = panel.status
         self.tab = tab
         self.selection = selection
-        self.writing = Cancellations()
-        self.measuring = Cancellations()
+        self.writing = Stoppable(panel.status, tab.write, tab.stop_writing)
+        self.measuring = Stoppable(panel.status, tab.measure, tab.stop)
 
     def wire(self, page: gr.Blocks) -> None:
         """Attach every handler."""
@@ -56,18 +59,17 @@ class WhatIfs:
         tab.write.click(
             self.on_write,
             inputs_kwargs={**visit, "n_tokens": tab.n_tokens},
-            outputs=[self.status, tab.written, tab.write, tab.stop_writing],
+            outputs=[tab.written, *self.writing.outputs()],
             **RUNS_MODEL,
         )
         tab.measure.click(
             self.on_measure,
             inputs_kwargs={**visit, "how": tab.how},
-            outputs=[self.status, tab.measure, tab.stop, *tab.map_outputs()],
+            outputs=[*self.measuring.outputs(), *tab.map_outputs()],
             **RUNS_MODEL,
         )
-        tab.stop_writing.click(self.on_stop_writing, **AT_ONCE)
-        tab.stop.click(self.on_stop, **AT_ONCE)
-        on_leaving(page, self.on_end)
+        self.writing.wire(page)
+        self.measuring.wire(page)
 
     @says_errors
     @in_turn
@@ -116,68 +118,45 @@ class WhatIfs:
 
     def on_write(self, request: gr.Request, visit: Visit, n_tokens: int) -> Iterator[dict[Any, Any]]:
         """Write on from the selected token, as the model does and under the change."""
-        tab, session, visitor = self.tab, visit.session, str(request.session_hash)
-        idle = {tab.write: gr.Button(interactive=True), tab.stop_writing: gr.Button(interactive=False)}
-        switch = self.writing.begin(visitor)
-        try:
+        tab, session = self.tab, visit.session
+
+        def work(switch: threading.Event) -> Iterator[dict[Any, Any]]:
             check_text(session)
             if isinstance(n_tokens, bool) or not isinstance(n_tokens, int | float):
                 raise PlaygroundError("The number of tokens to write must be a number.")
-            yield {tab.write: gr.Button(interactive=False), tab.stop_writing: gr.Button(interactive=True)}
+            yield {}
             note_asked(visit)
             place = max(0, place_in_written(session))
             text = self.backend.write_changed(
                 session.model, session.text, place, changes_in(session), int(n_tokens), switch
             )
-            yield idle | ({tab.written: changed_text_html(text)} if visit.session.text == session.text else {})
-        except PlaygroundError as error:
-            yield {**idle, self.status: status_line(str(error), "error")}
-        finally:
-            self.writing.end(visitor, switch)
+            if visit.session.text == session.text:
+                yield {tab.written: changed_text_html(text)}
+
+        yield from self.writing.run(request, work)
 
     def on_measure(self, request: gr.Request, visit: Visit, how: str) -> Iterator[dict[Any, Any]]:
         """Switch off each head in turn; what is measured stays when it is stopped."""
-        tab, session, visitor = self.tab, visit.session, str(request.session_hash)
-        idle = {tab.measure: gr.Button(interactive=True), tab.stop: gr.Button(interactive=False)}
-        switch = self.measuring.begin(visitor)
-        importance: HeadImportance | None = None
-        try:
+        tab, session = self.tab, visit.session
+
+        def work(switch: threading.Event) -> Iterator[dict[Any, Any]]:
             check_text(session)
-            if how not in HOW:
-                raise PlaygroundError(f"There is no choice {str(how)[:40]!r}; take one of: {', '.join(HOW)}.")
-            yield {
-                tab.measure: gr.Button(interactive=False), tab.stop: gr.Button(interactive=True),
-                tab.progress: "<p>Measuring …</p>", tab.explains: "", tab.looks: "",
-            }  # fmt: skip
+            heads_off = choice_of(how, HOW)
+            yield {tab.progress: "<p>Measuring …</p>", tab.explains: "", tab.looks: ""}
             note_asked(visit)
+            importance: HeadImportance | None = None
             place = max(0, place_in_written(session))
             for importance in self.backend.head_importance(
-                session.model, session.text, place, HOW[how], kind_in(session), switch
+                session.model, session.text, place, heads_off, kind_in(session), switch
             ):
                 if visit.session.text != session.text:
-                    break
+                    return
                 yield tab.show_importance(visit.session, importance)
             if importance is not None and visit.session.text == session.text:
                 found = self.backend.attention_explains(session.model, session.text, importance)
                 yield tab.show_looks(visit.session, found)
-            yield idle
-        except PlaygroundError as error:
-            yield {**idle, self.status: status_line(str(error), "error"), tab.progress: ""}
-        finally:
-            self.measuring.end(visitor, switch)
 
-    def on_stop_writing(self, request: gr.Request) -> None:
-        """End the writing within one token."""
-        self.writing.cancel(str(request.session_hash))
-
-    def on_stop(self, request: gr.Request) -> None:
-        """End the measuring after the heads that run."""
-        self.measuring.cancel(str(request.session_hash))
-
-    def on_end(self, request: gr.Request) -> None:
-        """End all that this visitor has begun here."""
-        self.on_stop_writing(request)
-        self.on_stop(request)
+        yield from self.measuring.run(request, work, on_error={tab.progress: ""})
 
 
 def note_asked(visit: Visit) -> None:

@@ -6,6 +6,7 @@ from itertools import groupby
 
 from playground.records import ComparedRun, Continuation, GenerationSettings, TextMetrics
 from playground.views.labels import readable
+from playground.views.tables import comparison_table
 
 DASH = "–"
 
@@ -49,29 +50,23 @@ def metrics_table(runs: Mapping[int, ComparedRun]) -> str:
     """Return a row for each run, by the number of its column."""
     if not runs:
         return ""
-    head = "".join(
-        f'<th scope="col" title="{html.escape(title)}">{name}</th>'
-        for name, title in (
-            ("", ""),
-            ("settings", ""),
-            ("tokens", ""),
-            ("distinct-1", "different tokens per token (Li et al. 2016)"),
-            ("distinct-2", "different pairs of tokens per token (Li et al. 2016)"),
-            ("repetition, %", "sequences of four tokens that had come before (Welleck et al. 2020)"),
-            ("surprisal, bits", "mean of -log2 P over the tokens, by the model alone"),
-            ("time, s", ""),
-        )
+    columns = (
+        ("", ""),
+        ("settings", ""),
+        ("tokens", ""),
+        ("distinct-1", "different tokens per token (Li et al. 2016)"),
+        ("distinct-2", "different pairs of tokens per token (Li et al. 2016)"),
+        ("repetition, %", "sequences of four tokens that had come before (Welleck et al. 2020)"),
+        ("surprisal, bits", "mean of -log2 P over the tokens, by the model alone"),
+        ("time, s", ""),
     )
-    rows = "".join(
+    rows = (
         f'<tr><th scope="row">{slot + 1}</th><td>{html.escape(describe_settings(run.record.settings))}</td>'
         + "".join(f'<td class="number">{value}</td>' for value in _numbers(run.metrics))
         + "</tr>"
         for slot, run in sorted(runs.items())
     )
-    return (
-        f'<div class="compare-scroll"><table class="compare-table"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>"
-    )
+    return comparison_table(columns, rows)
 
 
 def grid_html(

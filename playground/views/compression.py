@@ -11,6 +11,7 @@ from playground.records.sizes import say_bytes
 from playground.views.comparison import compared_html
 from playground.views.figure import base_layout
 from playground.views.palette import SeriesName, series_color
+from playground.views.tables import comparison_table
 
 METHODS: dict[CompressionMethod, str] = {
     "bfloat16": "bfloat16",
@@ -62,17 +63,14 @@ def compression_table(variants: Sequence[CompressedModel], chosen: int) -> str:
     """Return a row for the original, as it was measured with the last copy, and one for each copy."""
     if not variants:
         return ""
-    head = "".join(
-        f'<th scope="col" title="{html.escape(title)}">{name}</th>'
-        for name, title in (
-            ("", ""),
-            ("on disk", "a safetensors file of its weights"),
-            ("in memory", "weights and buffers"),
-            ("tokens/s", "greedily, one text, in turns with the original; beside it the original's at that moment"),
-            ("perplexity", "of the text: as unsure as between so many tokens"),
-            ("KL, nats", "Kullback-Leibler divergence of its next-token distributions from the original's, the mean"),
-            ("same top token", "places of the text where both find the same token likeliest"),
-        )
+    columns = (
+        ("", ""),
+        ("on disk", "a safetensors file of its weights"),
+        ("in memory", "weights and buffers"),
+        ("tokens/s", "greedily, one text, in turns with the original; beside it the original's at that moment"),
+        ("perplexity", "of the text: as unsure as between so many tokens"),
+        ("KL, nats", "Kullback-Leibler divergence of its next-token distributions from the original's, the mean"),
+        ("same top token", "places of the text where both find the same token likeliest"),
     )
     last = variants[-1].original
     rows = [_row("the original", last, None, is_chosen=False)]
@@ -80,10 +78,7 @@ def compression_table(variants: Sequence[CompressedModel], chosen: int) -> str:
         _row(describe_compression(one.compression), one.compressed, one, is_chosen=at == chosen)
         for at, one in enumerate(variants)
     ]
-    return (
-        f'<div class="compare-scroll"><table class="compare-table"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
-    )
+    return comparison_table(columns, rows)
 
 
 def compression_sentence(variants: Sequence[CompressedModel]) -> str:

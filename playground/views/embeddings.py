@@ -9,20 +9,18 @@ from playground.records import Embeddings, LensStage, Neighbour, TokenPaths
 from playground.views.figure import base_layout
 from playground.views.labels import plain_label
 from playground.views.palette import series_color
+from playground.views.tables import scrolled_table
 
 PATH_PIXELS = 460
 
 
 def neighbours_html(neighbours: Sequence[Neighbour]) -> str:
     """Return the nearest tokens with their cosines as HTML."""
-    rows = "".join(
+    rows = (
         f"<tr><td>“{html.escape(plain_label(near.token))}”</td><td class='number'>{near.cosine:.3f}</td></tr>"
         for near in neighbours
     )
-    return (
-        "<div class='table-scroll'><table class='neighbour-table'><thead><tr><th>nearest token</th>"
-        f"<th class='number'>cosine</th></tr></thead><tbody>{rows}</tbody></table></div>"
-    )
+    return scrolled_table("neighbour-table", (("nearest token", False), ("cosine", True)), rows)
 
 
 def embeddings_sentence(found: Embeddings) -> str:

@@ -6,8 +6,17 @@ from collections.abc import Sequence
 from playground.records import Guess
 from playground.records.guesses import mean_bits
 from playground.views.labels import visible
+from playground.views.tables import scrolled_table
 
 _SHOWN = 50
+COLUMNS = (
+    ("", False),
+    ("you guessed", False),
+    ("sure", True),
+    ("what came", False),
+    ("you, bits", True),
+    ("model, bits", True),
+)
 
 
 def describe_guess(guess: Guess) -> str:
@@ -41,8 +50,5 @@ def guesses_html(guesses: Sequence[Guess]) -> str:
     ]
     return (
         f"<p><b>{n_right} of {len(guesses)} right. Mean surprise: you {yours:.2f} bits, the model {models:.2f} bits a "
-        "token.</b></p><div class='table-scroll'><table class='guess-table'><thead><tr><th></th>"
-        "<th>you guessed</th><th class='number'>sure</th>"
-        "<th>what came</th><th class='number'>you, bits</th><th class='number'>model, bits</th></tr></thead>"
-        f"<tbody>{''.join(lines)}</tbody></table></div>"
+        f"token.</b></p>{scrolled_table('guess-table', COLUMNS, lines)}"
     )

@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 
 from playground.records import LabelScore, LanguageTask, ReferenceScore, Token
 from playground.views.candidate_bars import Bars, draw_candidate_bars
+from playground.views.tables import scrolled_table
 
 
 def task_note(task: LanguageTask) -> str:
@@ -37,12 +38,10 @@ def labels_sentence(scores: Sequence[LabelScore]) -> str:
 
 def scores_html(scores: Sequence[ReferenceScore]) -> str:
     """Return the table of scores as HTML."""
-    rows = "".join(
+    rows = (
         f"<tr><th scope='row'>{html.escape(score.name)}</th><td class='number'>{score.value:.1f}</td>"
         f"<td>{html.escape(score.meaning)}</td></tr>"
         for score in scores
     )
-    return (
-        "<div class='table-scroll'><table class='reference-table'><thead><tr><th>measure</th>"
-        f"<th class='number'>of 100</th><th>what it counts</th></tr></thead><tbody>{rows}</tbody></table></div>"
-    )
+    columns = (("measure", False), ("of 100", True), ("what it counts", False))
+    return scrolled_table("reference-table", columns, rows)

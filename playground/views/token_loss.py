@@ -11,6 +11,7 @@ from playground.records import TokenLoss
 from playground.views.figure import base_layout
 from playground.views.labels import axis_labels, elide, plain_label
 from playground.views.palette import series_color
+from playground.views.tables import numbers_table
 
 MOST_LABELS = 48
 BITS = math.log(2)  # nats a bit
@@ -105,13 +106,7 @@ def loss_table(loss: TokenLoss, other: TokenLoss) -> str:
             ]
         ),
     ]
-    cells = "".join(
-        f'<tr><th>{name}</th><td class="number">{first}</td><td class="number">{second}</td></tr>'
-        for name, first, second in rows
-    )
-    head = '<tr><th></th><th class="number">this text</th><th class="number">the other</th></tr>'
-    table = f'<table class="numbers-table"><thead>{head}</thead><tbody>{cells}</tbody></table>'
-    return f"{table}<p>{_verdict(loss, other)}</p>"
+    return f"{numbers_table(('this text', 'the other'), rows)}<p>{_verdict(loss, other)}</p>"
 
 
 def token_highlight(place: int) -> str:

@@ -10,6 +10,7 @@ from playground.records.sizes import say_bytes
 from playground.views.figure import base_layout
 from playground.views.labels import plain_label
 from playground.views.palette import series_color
+from playground.views.tables import numbers_table
 from playground.views.token_loss import percent_of_loss
 
 NAMES = ("the model", "the trained copy")
@@ -132,11 +133,5 @@ def losses_table(
             label = html.escape(plain_label(page[0].tokens[token]))
             shares = [percent_of_loss(float(loss.losses_nats[token])) for loss in page]
             rows.append((f"token {token}, “{label}”: probability", *shares))
-    cells = "".join(
-        f'<tr><th>{name}</th><td class="number">{first}</td><td class="number">{second}</td></tr>'
-        for name, first, second in rows
-    )
-    head = f'<tr><th></th><th class="number">{NAMES[0]}</th><th class="number">{NAMES[1]}</th></tr>'
     note = f"<p>{html.escape(reason)}</p>" if reason else ""
-    table = f'<table class="numbers-table"><thead>{head}</thead><tbody>{cells}</tbody></table>'
-    return f'<div class="numbers-scroll">{table}</div>{note}'
+    return f'<div class="numbers-scroll">{numbers_table(NAMES, rows)}</div>{note}'

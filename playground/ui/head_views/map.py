@@ -21,6 +21,7 @@ from playground.records import (
     shown_name,
 )
 from playground.ui.components import build_chart
+from playground.ui.fields import choice_of
 from playground.ui.head_views.base import HINT
 from playground.ui.head_views.save import SaveRow
 from playground.ui.session import KeptText, Session
@@ -94,9 +95,7 @@ class MapPanel:
 
     def chosen(self, session: Session, heads: str, other: str, hide_first: bool) -> Session:
         """Return the session with the options that were chosen. Raises PlaygroundError for what there is not."""
-        if heads not in SHOWN:
-            raise PlaygroundError(f"There is no choice {str(heads)[:40]!r}; take one of: {', '.join(SHOWN)}.")
-        values, of_heads = SHOWN[heads]
+        values, of_heads = choice_of(heads, SHOWN)
         layer, _, head = str(other).partition(".")
         if not (layer.isdecimal() and head.isdecimal() and len(other) < 10):
             raise PlaygroundError(f"The other head is written layer.head, as 2.3, not {str(other)[:40]!r}.")

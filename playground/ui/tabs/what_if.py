@@ -3,7 +3,7 @@
 import html
 import re
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import gradio as gr
 
@@ -17,6 +17,7 @@ from playground.records import (
     PlaygroundError,
 )
 from playground.ui.components import build_chart, build_heading, no_chart
+from playground.ui.fields import choice_of
 from playground.ui.head_views.base import drawn_of_text
 from playground.ui.session import Session
 from playground.ui.written import n_written, place_in_written
@@ -226,13 +227,11 @@ def changes_in(session: Session) -> Change:
 
 def change_from(heads: object, how: object, layers: object, edges: object) -> Change:
     """Return the change that the fields say. Raises PlaygroundError where they cannot be read."""
-    if how not in HOW:
-        raise PlaygroundError(f"There is no choice {str(how)[:40]!r}; take one of: {', '.join(HOW)}.")
     return Change(
         heads=_pairs(
             str(heads), r"(\d{1,4})\.(\d{1,4})(?:\s*[-–]\s*(\d{1,4}))?", "a head: write layer.head, as 3.2, 5.0-7"
         ),
-        how=HOW[cast(str, how)],
+        how=choice_of(how, HOW),
         layers=tuple(layer for layer, _ in _pairs(str(layers), r"(\d{1,4})()()", "a layer: write 0 or 2, 4-6")),
         edges=_pairs(str(edges), r"(\d{1,6})\s*>\s*(\d{1,6})(?:\s*[-–]\s*(\d{1,6}))?", "a look: write 7>2, or 7>0-3"),
     )
