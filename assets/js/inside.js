@@ -116,7 +116,8 @@ const draw = () => {
   room.hidden = !data;
   if (data) show();
 };
-const show = (focus = false) => {
+// A new answer draws all anew: who was at the steps with the keyboard stays there.
+const show = (focus = Boolean(room.querySelector(".step-bar:focus-within"))) => {
   if (!data) return;
   if (data.message) {
     room.replaceChildren(make("p", "caption", data.message));
@@ -155,7 +156,7 @@ const show = (focus = false) => {
       parts.push(make("p", "caption inside-check", `Largest difference from what the model itself computed: ${data.difference.toExponential(1)}.`));
   }
   room.replaceChildren(...parts);
-  if (focus) bar.children[step].focus();
+  if (focus) bar.children[step].focus({ preventScroll: true });
 };
 const go = (to, focus) => {
   step = Math.max(0, Math.min(steps().length - 1, to));

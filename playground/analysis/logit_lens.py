@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from playground.analysis.token_loss import not_a_number, written_tokens
+from playground.analysis.tuned_lens import TunedLens
 from playground.models.anatomy import Anatomy, anatomy_of, unembed
 from playground.models.hooks import hooked
 from playground.models.inputs import model_inputs
@@ -19,6 +20,7 @@ from playground.records.logit_lens import N_POSITIONS, first_shown
 
 N_CANDIDATES = 8
 _LOGITS = 2**24  # at a time: 64 MB in float32
+_READ = 2**19  # of these at a time: what is made of them stays in the processor's cache
 PARTS_ABSENT = (
     "Behind attention alone there is nothing to read in this architecture: its layers do not simply add what attention "
     "and MLP give."
@@ -74,11 +76,20 @@ def read_residuals(loaded: LoadedModel, read: ReadText) -> ResidualStream:
 
 
 @torch.inference_mode()
-def logit_lens(loaded: LoadedModel, stream: ResidualStream, position: int, *, parts: bool = False) -> LogitLens:
+def logit_lens(
+    loaded: LoadedModel,
+    stream: ResidualStream,
+    position: int,
+    *,
+    parts: bool = False,
+    tuned: TunedLens | None = None,
+) -> LogitLens:
     """Return the candidates at each stage for the positions around `position`.
 
-    parts: behind each layer's attention, too, where the architecture has such a place.
+    parts: behind each layer's attention, too, where the architecture has such a place; a tuned lens has no map for it.
+    tuned: brings each stage into the basis of the last one before it is read.
     """
+    parts = parts and tuned is None
     anatomy = anatomy_of(loaded)
     n_tokens = len(stream.written)
     start = first_shown(position, n_tokens)
@@ -86,10 +97,12 @@ def logit_lens(loaded: LoadedModel, stream: ResidualStream, position: int, *, pa
     wanted = [at for at, stage in enumerate(stream.stages) if parts or stage.part != "attention"]
     ids = [token.id for token in stream.written]
     following = torch.tensor([*ids[start + 1 : stop + 1], *([0] if stop == n_tokens else [])])
-    rows = torch.cat([stream.states[at][start:stop] for at in wanted])  # (stage * position, d_model)
+    states = [(stream.stages[at], stream.states[at][start:stop]) for at in wanted]
+    rows = torch.cat([tuned.translate(stage, state) if tuned else state for stage, state in states])
     final = unembed(loaded, anatomy, stream.states[-1][start:stop]).float()
     answers = final.argmax(-1).cpu()
     n = stop - start
+    # rows: (stage * position, d_model)
     read = _read_rows(loaded, anatomy, rows, answers.repeat(len(wanted)), following.repeat(len(wanted)))
     shape = (len(wanted), n)
     follows = read.following.reshape(shape)
@@ -111,6 +124,7 @@ def logit_lens(loaded: LoadedModel, stream: ResidualStream, position: int, *, pa
         answer_probabilities=read.answers.reshape(shape),
         following_probabilities=follows,
         parts_absent="" if has_parts else PARTS_ABSENT,
+        is_tuned=tuned is not None,
     )
 
 
@@ -132,15 +146,22 @@ def _read_rows(
     n_rows = max(8, _LOGITS // max(1, loaded.spec.vocabulary_size))
     found: list[tuple[torch.Tensor, ...]] = []
     for at in range(0, len(rows), n_rows):
-        logits = unembed(loaded, anatomy, rows[at : at + n_rows]).float()  # (row, vocabulary)
-        part = [ids[at : at + n_rows, None].to(logits.device) for ids in (answers, following)]
-        log_probs = logits.log_softmax(-1)
-        best = log_probs.topk(min(N_CANDIDATES, logits.shape[-1]))
-        own, follows = (log_probs.gather(1, ids)[:, 0] for ids in part)
-        ranks = (log_probs > own[:, None]).sum(-1) + 1
-        entropies = -(log_probs.exp().mul_(log_probs)).nan_to_num_(0.0).sum(-1) / np.log(2)
-        found.append((best.indices, best.values.exp(), entropies, ranks, own.exp(), follows.exp()))
+        logits = unembed(loaded, anatomy, rows[at : at + n_rows])  # (row, vocabulary)
+        given = [ids[at : at + n_rows, None].to(logits.device) for ids in (answers, following)]
+        n_read = max(1, _READ // logits.shape[-1])
+        found += [_read_logits(*part) for part in zip(*(all.split(n_read) for all in (logits, *given)), strict=True)]
     return _Rows(*(torch.cat(column).cpu().numpy() for column in zip(*found, strict=True)))
+
+
+def _read_logits(logits: torch.Tensor, answers: torch.Tensor, following: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """Return the columns of _Rows for some rows of logits  # (row, vocabulary), (row, 1), (row, 1)."""
+    log_probs = logits.float().log_softmax(-1)
+    best = log_probs.topk(min(N_CANDIDATES, logits.shape[-1]))
+    own, follows = (log_probs.gather(1, ids) for ids in (answers, following))
+    # As floats: torch counts booleans several times as slowly
+    ranks = torch.gt(log_probs, own, out=torch.empty_like(log_probs)).sum(-1).long() + 1
+    entropies = -(log_probs.exp().mul_(log_probs)).nan_to_num_(0.0).sum(-1) / np.log(2)
+    return best.indices, best.values.exp(), entropies, ranks, own[:, 0].exp(), follows[:, 0].exp()
 
 
 def _keeps_logits(loaded: LoadedModel) -> bool:

@@ -3,7 +3,6 @@
 import math
 import operator
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Any
 
@@ -19,9 +18,10 @@ from playground.attention.layers import Layers
 from playground.attention.map_view import view_weights
 from playground.attention.norms import transformed_values
 from playground.attention.patterns import score_patterns
+from playground.attention.tiles import MAX_TILE, block_of
 from playground.attention.weights import ALL, bias_row, compute_scores, own_output, per_query_head, weights_of
 from playground.attention.words import group_words, merge_words
-from playground.models.cores import count_cores
+from playground.models.cores import on_all_cores
 from playground.records import (
     AttentionKind,
     AttentionShape,
@@ -36,6 +36,7 @@ from playground.records import (
     NormMap,
     PlaygroundError,
     QueryKeyRow,
+    Reading,
     Token,
     TokenFlow,
     TokenScore,
@@ -115,6 +116,14 @@ class Attention:
             *(TokenScore(token, math.exp(log_prob), rank) for token, log_prob, rank in rest),
         )
 
+    @cached_property
+    def reading(self) -> Reading | None:
+        """What a decoder thought of each token of its text; None of any other model."""
+        if self._capture.reading is None or self.target_tokens:
+            return None
+        columns = (np.array([np.nan, *column], np.float32) for column in self._capture.reading)
+        return Reading(self.tokens, *columns)
+
     def shape(self, kind: AttentionKind) -> AttentionShape:
         """Return the layers and heads of one kind."""
         layers = self._layers(kind)
@@ -174,10 +183,10 @@ class Attention:
             weights[layer, : len(row)] = row
         return HeadRows(kind, query, weights, query_tokens, key_tokens, layers.indices)
 
-    def summary(self, kind: AttentionKind = "self", max_tile: int = 48) -> AttentionSummary:
+    def summary(self, kind: AttentionKind = "self", max_tile: int = MAX_TILE) -> AttentionSummary:
         """Return all heads as tiles of at most `max_tile` x `max_tile`: each cell the maximum of a block of weights."""
         layers, query_tokens, key_tokens = self._layers(kind), self.query_tokens(kind), self.key_tokens(kind)
-        block = (math.ceil(len(query_tokens) / max_tile), math.ceil(len(key_tokens) / max_tile))
+        block = block_of(len(query_tokens), len(key_tokens), max_tile)
         n_rows, n_columns = math.ceil(len(query_tokens) / block[0]), math.ceil(len(key_tokens) / block[1])
         tiles = np.zeros((layers.n_layers, layers.n_heads, n_rows, n_columns), dtype=np.uint8)
 
@@ -185,9 +194,7 @@ class Attention:
             maxima = layers.maxima(layer, block)  # (head, row, column)
             tiles[layer, : len(maxima)] = maxima.mul(255).round_().clamp_(0, 255).to(torch.uint8).numpy()
 
-        # A layer a core, where torch's own threads leave one free: one layer's weights each in memory at a time
-        with ThreadPoolExecutor(max(1, count_cores() // torch.get_num_threads())) as pool:
-            list(pool.map(fill, range(layers.n_layers)))
+        on_all_cores(fill, range(layers.n_layers))
         return AttentionSummary(kind, tiles, query_tokens, key_tokens, layers.indices)
 
     def patterns(self, kind: AttentionKind = "self") -> HeadPatterns:

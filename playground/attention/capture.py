@@ -1,7 +1,8 @@
 """One forward pass over a text, of which the attention, and the probability of each token, is kept."""
 
+import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from playground.attention.eager import run_eagerly
 from playground.attention.interface import AttentionCall, CallRecorder, capture_calls, is_installed
 from playground.attention.layers import CapturedLayers, Layers, part_of
 from playground.attention.places import is_cross, kind_of, layer_indices
+from playground.attention.tiles import TilesAhead
 from playground.attention.weights import ALL
 from playground.models.loading import LoadedModel
 from playground.records import AttentionKind, PlaygroundError
@@ -32,6 +34,8 @@ class Capture:
     # Of each token after the first, given those before it (of an encoder-decoder: of the target); else None
     log_probs: list[float] | None
     ranks: list[int] | None
+    # Of the same tokens: log-probability (nats), entropy of the distribution (bits), probability of an end
+    reading: tuple[list[float], list[float], list[float]] | None = None
 
 
 def capture_attention(
@@ -41,11 +45,15 @@ def capture_attention(
     max_bytes: int = DEFAULT_MAX_BYTES,
     type_ids: tuple[int, ...] = (),
     chosen: tuple[int, ...] | None = None,
+    *,
+    tiles: TilesAhead | None = None,
+    ends: Sequence[int] = (),
 ) -> Capture:
     """Run the model once over `ids` (and `target_ids`, the decoder's input) and keep its attention.
 
     type_ids: the sentence of each token, for models that are told. chosen: the only layers to keep, counted over those
-    with attention. An encoder-decoder without a target runs its encoder only. Raises PlaygroundError where there is no
+    with attention. tiles: works out the overview of what is kept meanwhile. ends: the tokens that end a text. An
+    encoder-decoder without a target runs its encoder only. Raises PlaygroundError where there is no
     attention, where the capture would take more than `max_bytes`, where the model cannot read the text (some need a
     sound with it), and where what it computes is not a number.
     """
@@ -55,7 +63,7 @@ def capture_attention(
         try:
             run, inputs = _prepare(loaded, ids, target_ids, type_ids)
             sizes = _sizes(loaded, len(ids), None if target_ids is None else len(target_ids))
-            output, layers = _run_captured(loaded, run, inputs, sizes, chosen)
+            output, layers = _run_captured(loaded, run, inputs, sizes, chosen, tiles)
         except (RuntimeError, ValueError, TypeError, LookupError) as error:  # each family fails in its own way
             said = " ".join(str(error).split())[:200]
             raise PlaygroundError(f"{who} cannot read a text of {len(ids)} tokens as it is: {said}") from error
@@ -67,19 +75,25 @@ def capture_attention(
         _check_numbers(loaded, layers.values(), output)
         predicted = {"decoder": ids, "encoder-decoder": target_ids}.get(loaded.spec.kind)
         is_causal = predicted is not None and not ("self" in layers and _looks_ahead(layers["self"]))
-        log_probs, ranks = _score(output.logits[0], predicted) if predicted and is_causal else (None, None)
-    return Capture(layers, log_probs, ranks)
+        if not predicted or not is_causal:
+            return Capture(layers, None, None)
+        return Capture(layers, *_score(output.logits[0], predicted, ends))
 
 
 def _run_captured(
-    loaded: LoadedModel, run: Any, inputs: dict[str, Any], sizes: Sizes, chosen: tuple[int, ...] | None
+    loaded: LoadedModel,
+    run: Any,
+    inputs: dict[str, Any],
+    sizes: Sizes,
+    chosen: tuple[int, ...] | None,
+    tiles: TilesAhead | None,
 ) -> tuple[Any, dict[AttentionKind, Layers]]:
     output: Any = None
     layers: dict[AttentionKind, Layers] = {}
     if is_installed(loaded.model):
-        with capture_calls(chosen) as recorder:
+        with capture_calls(chosen, tiles.begin if tiles else None) as recorder:
             output = run(**inputs)
-        layers = _by_kind(loaded, recorder.calls, sizes) if chosen is None else _chosen(loaded, recorder, sizes)
+        layers = _by_kind(loaded, recorder.calls, sizes, tiles) if chosen is None else _chosen(loaded, recorder, sizes)
     # Some have attention of their own making in their encoder, and the common one in their decoder
     missing: Sizes = {kind: size for kind, size in sizes.items() if kind not in layers}
     if missing:
@@ -117,7 +131,9 @@ def _sizes(loaded: LoadedModel, n_tokens: int, n_target: int | None) -> Sizes:
     return {"encoder": (n_tokens, n_tokens), "decoder": (n_target, n_target), "cross": (n_target, n_tokens)}
 
 
-def _by_kind(loaded: LoadedModel, calls: list[AttentionCall], sizes: Sizes) -> dict[AttentionKind, Layers]:
+def _by_kind(
+    loaded: LoadedModel, calls: list[AttentionCall], sizes: Sizes, tiles: TilesAhead | None
+) -> dict[AttentionKind, Layers]:
     """Sort the calls of one forward pass by what attends to what; their order is that of the layers."""
     found: defaultdict[AttentionKind, list[AttentionCall]] = defaultdict(list)
     names = {module: name for name, module in loaded.model.named_modules()}
@@ -137,7 +153,7 @@ def _by_kind(loaded: LoadedModel, calls: list[AttentionCall], sizes: Sizes) -> d
             and (call.key.shape[2] == n_keys or (may_have_more and call.key.shape[2] > n_keys))
         ]
         if fitting:
-            layers[kind] = _captured(loaded, fitting, slice(n_keys) if may_have_more else ALL)
+            layers[kind] = _captured(loaded, fitting, slice(n_keys) if may_have_more else ALL, tiles)
     if "cross" in sizes and not found["cross"]:  # one softmax over what was written and what was read (T5Gemma 2)
         n_target, n_tokens = sizes["cross"]
         merged = [call for call in found["decoder"] if call.key.shape[2] == n_target + n_tokens]
@@ -159,8 +175,10 @@ def _chosen(loaded: LoadedModel, recorder: CallRecorder, sizes: Sizes) -> dict[A
     return {kind: CapturedLayers([call for call, _ in kept], [number for _, number in kept])} if kept else {}
 
 
-def _captured(loaded: LoadedModel, calls: list[AttentionCall], keys: slice = ALL) -> CapturedLayers:
-    return CapturedLayers(calls, layer_indices(loaded.model, [call.module for call in calls]), keys)
+def _captured(
+    loaded: LoadedModel, calls: list[AttentionCall], keys: slice = ALL, tiles: TilesAhead | None = None
+) -> CapturedLayers:
+    return CapturedLayers(calls, layer_indices(loaded.model, [call.module for call in calls]), keys, tiles)
 
 
 def _check_numbers(loaded: LoadedModel, layers: Iterable[Layers], output: Any) -> None:
@@ -183,19 +201,30 @@ def _looks_ahead(layers: Layers) -> bool:
     return bool(layers.weights(0, queries=slice(0, 1))[..., 1:].any())
 
 
-def _score(logits: torch.Tensor, ids: tuple[int, ...]) -> tuple[list[float], list[int]]:
-    """Return the log-probability (nats) and the rank of each token but the first, given those before it.
+def _score(
+    logits: torch.Tensor, ids: tuple[int, ...], ends: Sequence[int]
+) -> tuple[list[float], list[int], tuple[list[float], list[float], list[float]]]:
+    """Return of each token but the first, given those before it: log-probability (nats), rank, and what a reading says.
 
     logits: (token, vocabulary)
     """
     log_probs: list[float] = []
     ranks: list[int] = []
+    entropies: list[float] = []
+    end_probs: list[float] = []
     following = torch.tensor(ids[1:], device=logits.device)
+    ends = [id for id in ends if id < logits.shape[-1]]
     for start in range(0, len(ids) - 1, _SCORED_ROWS):
         chosen = following[start : start + _SCORED_ROWS, None]  # (row, 1)
         rows = logits[start : start + len(chosen)].float()  # (row, vocabulary)
-        log_probs += rows.log_softmax(dim=-1).gather(1, chosen)[:, 0].tolist()
+        all_log_probs = rows.log_softmax(dim=-1)
+        log_probs += all_log_probs.gather(1, chosen)[:, 0].tolist()
         # As floats: torch counts booleans ten times as slowly
         is_likelier = torch.gt(rows, rows.gather(1, chosen), out=torch.empty_like(rows))
         ranks += (is_likelier.sum(dim=-1) + 1).int().tolist()
-    return log_probs, ranks
+        probs = all_log_probs.exp()
+        end_probs += probs[:, ends].sum(dim=-1).tolist()
+        # Of probability 0 times minus infinity nothing is left
+        nats = -probs.mul_(all_log_probs.clamp_min_(torch.finfo(torch.float32).min)).sum(dim=-1)
+        entropies += (nats / math.log(2)).tolist()
+    return log_probs, ranks, (log_probs, entropies, end_probs)

@@ -48,10 +48,14 @@ class CallRecorder:
     `calls`: what was kept, in the order in which it happened
     `places`: of each, its place among all calls, counted from 0
     `modules`: of all calls, kept or not
+    `on_call`: is told of each call that is kept
     """
 
-    def __init__(self, wanted: Collection[int] | None = None) -> None:
+    def __init__(
+        self, wanted: Collection[int] | None = None, on_call: Callable[[AttentionCall], None] | None = None
+    ) -> None:
         self.wanted = wanted
+        self.on_call = on_call
         self.calls: list[AttentionCall] = []
         self.places: list[int] = []
         self.modules: list[nn.Module] = []
@@ -65,6 +69,8 @@ class CallRecorder:
         if self.wanted is None or len(self.modules) in self.wanted:
             self.calls.append(call)
             self.places.append(len(self.modules))
+            if self.on_call is not None:
+                self.on_call(call)
         self.modules.append(call.module)
 
 
@@ -94,9 +100,14 @@ def configs_of(model: Any) -> list[Any]:
 
 
 @contextmanager
-def capture_calls(wanted: Collection[int] | None = None) -> Iterator[CallRecorder]:
-    """Keep the attention calls of the forward pass in this context, or those at the `wanted` places."""
-    recorder = CallRecorder(wanted)
+def capture_calls(
+    wanted: Collection[int] | None = None, on_call: Callable[[AttentionCall], None] | None = None
+) -> Iterator[CallRecorder]:
+    """Keep the attention calls of the forward pass in this context, or those at the `wanted` places.
+
+    on_call: is told of each call that is kept, as soon as it is over
+    """
+    recorder = CallRecorder(wanted, on_call)
     token = _recorder.set(recorder)
     try:
         yield recorder

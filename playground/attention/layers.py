@@ -1,15 +1,26 @@
 """The attention layers of one kind, whichever way they were captured."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Protocol
 
 import torch
 
+from playground.attention import weights
 from playground.attention.interface import AttentionCall, eager_weights
+from playground.attention.tiles import TilesAhead
 from playground.attention.trace import Trace
 from playground.attention.traced_calls import call_of
-from playground.attention.weights import ALL, COARSE, agree, block_maxima, compute_weights, is_plain, passes_on
+from playground.attention.weights import (
+    ALL,
+    COARSE,
+    agree,
+    block_maxima,
+    compute_weights,
+    is_plain,
+    passes_on,
+    weight_stripes,
+)
 
 TRACED_TOLERANCE = 1e-5  # how far weights of which the way was followed may be from the model's own, in float32
 
@@ -46,6 +57,14 @@ class Layers(Protocol):
         """Return weights on the CPU  # float32 (head, query, key)."""
         ...
 
+    def stripes(self, layer: int) -> Iterator[tuple[slice, torch.Tensor]]:
+        """Give all weights, some queries at a time, on the CPU  # float32 (head, query, key).
+
+        For use in torch's inference mode, in which the states were kept. Keys at the end that none of those queries
+        sees may be left out.
+        """
+        ...
+
     def maxima(self, layer: int, block: tuple[int, int]) -> torch.Tensor:
         """Return the largest weight of each block of queries by keys, on the CPU  # float32 (head, row, column)."""
         ...
@@ -62,9 +81,17 @@ class CapturedLayers:
     """Layers whose queries and keys were kept; weights are computed when they are asked for.
 
     `indices`: the place of each in the whole stack; without it they are the whole stack.
+    `tiles`: maxima that were worked out while the pass went on.
     """
 
-    def __init__(self, calls: Sequence[AttentionCall], indices: Sequence[int] | None = None, keys: slice = ALL) -> None:
+    def __init__(
+        self,
+        calls: Sequence[AttentionCall],
+        indices: Sequence[int] | None = None,
+        keys: slice = ALL,
+        tiles: TilesAhead | None = None,
+    ) -> None:
+        self.tiles = tiles if keys == ALL else None
         self.calls = calls
         self.indices = tuple(range(len(calls)) if indices is None else indices)
         self.keys = keys
@@ -100,7 +127,16 @@ class CapturedLayers:
                 return compute_weights(call, heads, queries)[..., self.keys].cpu()
             return eager_weights(call, queries)[heads, :, self.keys].float().cpu()
 
+    def stripes(self, layer: int) -> Iterator[tuple[slice, torch.Tensor]]:
+        if not self.is_plain(layer) or self.keys != ALL:
+            yield ALL, self.weights(layer)
+            return
+        for queries, found in weight_stripes(self.calls[layer], weights.STRIPE):
+            yield queries, found.cpu()
+
     def maxima(self, layer: int, block: tuple[int, int]) -> torch.Tensor:
+        if self.tiles is not None and (found := self.tiles.of(self.calls[layer], block)) is not None:
+            return found
         if not self.is_plain(layer) or self.keys != ALL:
             return pooled(self.weights(layer), block)
         with torch.inference_mode():
@@ -152,6 +188,9 @@ class OutputLayers:
 
     def weights(self, layer: int, heads: slice = ALL, queries: slice = ALL) -> torch.Tensor:
         return self.outputs[layer][0, heads, queries].float().cpu()
+
+    def stripes(self, layer: int) -> Iterator[tuple[slice, torch.Tensor]]:
+        yield ALL, self.weights(layer)
 
     def maxima(self, layer: int, block: tuple[int, int]) -> torch.Tensor:
         return pooled(self.weights(layer), block)

@@ -5,12 +5,14 @@ Olsson et al. 2022 (arXiv 2209.11895) describe induction heads and previous-toke
 Clark et al. 2019 (arXiv 1906.04341) the others.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from playground.attention.layers import Layers
+from playground.models.cores import on_all_cores
 from playground.records import AttentionKind, HeadPatterns, PatternName
 
 LOCAL_DISTANCES = range(2, 6)  # the place before (1) and the token itself (0) have scores of their own
@@ -35,37 +37,74 @@ def score_patterns(
     """
     pairs = cross_keys(len(query_ids), len(key_ids)) if kind == "cross" else self_keys(query_ids)
     names: tuple[PatternName, ...] = (*pairs, "uniform")
+    cells = [keys.nonzero(as_tuple=True) for keys in pairs.values()]
+    found = on_all_cores(lambda layer: _score_layer(layers.stripes(layer), cells), range(layers.n_layers))
     scores = np.full((len(names), layers.n_layers, layers.n_heads), np.nan, dtype=np.float32)
     even = np.full((len(names), layers.n_layers), np.nan, dtype=np.float32)
     n_queries = np.zeros((len(names), layers.n_layers), dtype=np.int64)
-    sees_ahead = False
-    for layer in range(layers.n_layers):  # one layer's weights in memory at a time
-        weights = layers.weights(layer)  # (head, query, key)
-        # Hidden keys have a weight of exactly 0 in all heads; one that may be seen has not, in all of them
-        visible = (weights != 0).any(dim=0)  # (query, key)
-        n_visible = visible.sum(dim=-1)  # (query,)
-        visible &= (n_visible > 1)[:, None]
-        sees_ahead |= bool(visible.triu(1).any())
-        for place, keys in enumerate(pairs.values()):
-            queries, columns = (keys & visible).nonzero(as_tuple=True)
-            found = queries.unique()
-            if not len(found):
-                continue
-            put = weights.new_zeros(weights.shape[:2]).index_add_(1, queries, weights[:, queries, columns])
-            evenly = n_visible.new_zeros(len(n_visible), dtype=torch.float32)
-            evenly.index_add_(0, queries, 1 / n_visible[queries].float())
-            scores[place, layer, : len(weights)] = put[:, found].mean(dim=1).numpy()
-            even[place, layer] = float(evenly[found].mean())
-            n_queries[place, layer] = len(found)
-        choosing = n_visible > 1
-        if choosing.any():
-            scores[-1, layer, : len(weights)] = _uniformity(weights[:, choosing], n_visible[choosing]).numpy()
-            even[-1, layer] = 1.0
-            n_queries[-1, layer] = int(choosing.sum())
+    for layer, of_layer in enumerate(found):
+        has = of_layer.n_queries > 0
+        scores[has, layer, : of_layer.put.shape[1]] = of_layer.put[has] / of_layer.n_queries[has, None]
+        even[has, layer] = of_layer.even[has] / of_layer.n_queries[has]
+        n_queries[:, layer] = of_layer.n_queries
+    sees_ahead = any(of_layer.sees_ahead for of_layer in found)
     kept = [place for place, name in enumerate(names) if name != "next" or sees_ahead]
     return HeadPatterns(
         kind, tuple(names[place] for place in kept), scores[kept], even[kept], n_queries[kept], layers.indices
     )
+
+
+@dataclass
+class _LayerSums:
+    """What the scores of a layer are means of: sums over queries, the patterns in their order and "uniform" last."""
+
+    put: np.ndarray  # float64 [pattern, head], weight on the pattern's keys
+    even: np.ndarray  # float64 [pattern], what a head would put there that looks at all keys alike
+    n_queries: np.ndarray  # int64 [pattern]
+    sees_ahead: bool = False
+
+
+@torch.inference_mode()
+def _score_layer(
+    stripes: Iterable[tuple[slice, torch.Tensor]], cells: Sequence[tuple[torch.Tensor, ...]]
+) -> _LayerSums:
+    """Return the sums of one layer.
+
+    cells: of each pattern the query and the key of each of its cells, in the order of the queries  # int64 (cell,)
+    """
+    sums: _LayerSums | None = None
+    for queries, weights in stripes:  # (head, query, key)
+        n_heads, n_rows, n_keys = weights.shape
+        if sums is None:
+            n_names = len(cells) + 1
+            sums = _LayerSums(np.zeros((n_names, n_heads)), np.zeros(n_names), np.zeros(n_names, np.int64))
+        first = queries.start or 0
+        # Hidden keys have a weight of exactly 0 in all heads; one that may be seen has not, in all of them
+        visible = weights.amax(dim=0) > 0  # (query, key)
+        n_visible = visible.sum(dim=-1)  # (query,)
+        choosing = n_visible > 1
+        visible &= choosing[:, None]
+        sums.sees_ahead |= bool(visible.triu(first + 1).any())
+        flat, flat_visible = weights.flatten(1), visible.flatten()
+        for place, (of_query, of_key) in enumerate(cells):
+            begin, end = torch.searchsorted(of_query, torch.tensor([first, first + n_rows])).tolist()
+            rows, columns = of_query[begin:end] - first, of_key[begin:end]
+            there = columns < n_keys
+            rows, columns = rows[there], columns[there]
+            seen = flat_visible[rows * n_keys + columns]
+            rows, columns = rows[seen], columns[seen]
+            if not len(rows):
+                continue
+            put = flat.gather(1, (rows * n_keys + columns).expand(n_heads, -1))  # (head, cell)
+            sums.put[place] += put.sum(dim=1, dtype=torch.float64).numpy()
+            sums.even[place] += float((1 / n_visible[rows].double()).sum())
+            sums.n_queries[place] += int((rows.bincount(minlength=n_rows) > 0).sum())
+        if choosing.any():
+            sums.put[-1] += _uniformity(weights, n_visible).numpy()
+            sums.even[-1] += float(choosing.sum())
+            sums.n_queries[-1] += int(choosing.sum())
+    assert sums is not None
+    return sums
 
 
 def self_keys(ids: Sequence[int]) -> dict[PatternName, torch.Tensor]:
@@ -96,7 +135,13 @@ def cross_keys(n_queries: int, n_keys: int) -> dict[PatternName, torch.Tensor]:
 
 
 def _uniformity(weights: torch.Tensor, n_visible: torch.Tensor) -> torch.Tensor:
-    """Return the mean over queries of entropy / log(keys that may be seen)  # (head,)."""
-    shares = weights / weights.sum(dim=-1, keepdim=True).clamp_min(torch.finfo(weights.dtype).tiny)
-    entropy = torch.special.entr(shares).sum(dim=-1)  # (head, query), nats
-    return (entropy / n_visible.log()).mean(dim=1)
+    """Return the sum over queries of entropy / log(keys that may be seen), where those are several  # float64 (head,).
+
+    Of weights w with a sum s, below 1 where a part goes to a sink that is no key, it is -sum(w log w) / s + log s.
+    """
+    tiny = torch.finfo(weights.dtype).tiny
+    totals = weights.sum(dim=-1)  # (head, query)
+    surprisal = -weights.clamp_min(tiny).log_().mul_(weights).sum(dim=-1)
+    entropy = surprisal / totals.clamp_min(tiny) + totals.clamp_min(tiny).log()  # nats
+    counts = (n_visible > 1) & (totals > 0)
+    return torch.where(counts, entropy / n_visible.clamp_min(2).log(), 0.0).sum(dim=1, dtype=torch.float64)

@@ -1,5 +1,6 @@
 """From queries and keys to weights: softmax(q . k * scaling + bias + mask), in float32."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ from playground.attention.interface import AttentionCall, additive, causal_mask,
 
 ALL = slice(None)
 COARSE = 2e-2  # how far weights may lie apart of which one has been rounded to bfloat16 or float16
-STRIPE = 128  # queries whose weights are computed at a time, where their maxima are wanted
+STRIPE = 128  # queries whose weights are computed at a time, where those of a whole layer are gone through once
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,21 +50,26 @@ def compute_weights(call: AttentionCall, heads: slice = ALL, queries: slice = AL
     return weights_of(call, scores, heads, queries)
 
 
-def block_maxima(call: AttentionCall, block: tuple[int, int]) -> torch.Tensor:
-    """Return the largest weight of each block of queries by keys  # float32 (head, row, column).
+def weight_stripes(call: AttentionCall, n_rows: int) -> Iterator[tuple[slice, torch.Tensor]]:
+    """Give the weights of `n_rows` queries at a time, and which queries they are  # float32 (head, query, key).
 
-    Some rows of blocks at a time, which stay in the processor's cache, and of a causal call without the keys that
-    these may not look at: at 1,024 tokens that takes a third of the time of all weights at once.
+    So they stay in the processor's cache. Of a causal call the keys end at the last query: none of them sees more.
+    At 1,024 tokens that takes a third of the time of all weights at once.
     """
     n_queries, n_keys = call.query.shape[2], call.key.shape[2]
     is_causal = call.mask is None and call.is_causal and n_queries == n_keys
     is_bare = is_causal and call.softcap is None and call.position_bias is None and call.sinks is None
-    step = max(1, STRIPE // block[0]) * block[0]
-    n_columns = -(-n_keys // block[1])
+    keys = per_query_head(call.key, call.query.shape[1]).float().contiguous() if is_bare else call.key
+    for first in range(0, n_queries, n_rows):
+        queries = slice(first, min(first + n_rows, n_queries))
+        yield queries, _bare_weights(call, keys, queries) if is_bare else compute_weights(call, ALL, queries)
+
+
+def block_maxima(call: AttentionCall, block: tuple[int, int]) -> torch.Tensor:
+    """Return the largest weight of each block of queries by keys  # float32 (head, row, column)."""
+    n_columns = -(-call.key.shape[2] // block[1])
     stripes = []
-    for first in range(0, n_queries, step):
-        queries = slice(first, min(first + step, n_queries))
-        weights = _bare_weights(call, queries) if is_bare else compute_weights(call, ALL, queries)  # (head, query, key)
+    for _, weights in weight_stripes(call, max(1, STRIPE // block[0]) * block[0]):  # whole blocks
         rows = _maxima_along(weights, 1, block[0])  # first along the rows: that reads memory in its order
         maxima = _maxima_along(rows, 2, block[1])
         stripes.append(torch.nn.functional.pad(maxima, (0, n_columns - maxima.shape[-1])))
@@ -77,14 +83,15 @@ def _maxima_along(weights: torch.Tensor, dim: int, size: int) -> torch.Tensor:
     return weights.unflatten(dim, (-1, size)).amax(dim + 1)
 
 
-def _bare_weights(call: AttentionCall, queries: slice) -> torch.Tensor:
-    """Return softmax(q . k * scaling) of a causal call for the keys up to the last query, computed in place."""
+def _bare_weights(call: AttentionCall, keys: torch.Tensor, queries: slice) -> torch.Tensor:
+    """Return softmax(q . k * scaling) of a causal call for the keys up to the last query, computed in place.
+
+    keys: those of each query head, float32 (head, key, d_head)
+    """
     query = call.query[0, :, queries].float()
-    key = per_query_head(call.key, call.query.shape[1])[:, : queries.stop].float()
-    scores = (query @ key.transpose(-1, -2)).mul_(call.scaling)  # (head, query, key)
-    n_queries = query.shape[1]
-    ahead = ~causal_mask(n_queries, n_queries, scores.device)
-    scores[..., queries.start :].masked_fill_(ahead, torch.finfo(torch.float32).min)
+    scores = (query @ keys[:, : queries.stop].mT).mul_(call.scaling)  # (head, query, key)
+    among = causal_mask(query.shape[1], query.shape[1], scores.device)
+    scores[..., queries.start :].add_(additive(among, torch.float32))
     return torch.softmax(scores, dim=-1, out=scores)
 
 
@@ -131,7 +138,8 @@ def per_query_head(states: torch.Tensor, n_query_heads: int) -> torch.Tensor:
 
     states: (1, key head, key, d_head)  -> (query head, key, d_head)
     """
-    return states[0].repeat_interleave(n_query_heads // states.shape[1], dim=0)
+    n_sharing = n_query_heads // states.shape[1]
+    return states[0] if n_sharing == 1 else states[0].repeat_interleave(n_sharing, dim=0)
 
 
 def bias_row(call: AttentionCall, head: int, query: int) -> np.ndarray:

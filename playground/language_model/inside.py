@@ -2,11 +2,13 @@
 
 import threading
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from playground.analysis.embeddings import nearest_tokens, trace_tokens
 from playground.analysis.head_importance import head_importance
 from playground.analysis.logit_lens import ResidualStream, logit_lens, read_residuals
 from playground.analysis.token_loss import token_loss, written_tokens
+from playground.analysis.tuned_lens import ABSENT, TunedLens, own_tuned_lens, read_tuned_lens
 from playground.analysis.what_if import MOST_WRITTEN, what_if, write_changed
 from playground.attention.attention import check_place
 from playground.language_model.texts import GivenText, Reader, TextOrIds
@@ -48,13 +50,31 @@ class Inside(Reader):
         """Run the model once and keep its residual stream, for `logit_lens` at several positions."""
         return read_residuals(self.loaded, self._read_checked(text, target))
 
-    def logit_lens(self, stream: ResidualStream, position: int = 0, *, parts: bool = False) -> LogitLens:
+    def logit_lens(
+        self, stream: ResidualStream, position: int = 0, *, parts: bool = False, tuned: TunedLens | None = None
+    ) -> LogitLens:
         """Return what the residual stream already holds of the next token, at the positions around `position`.
 
-        parts: behind each layer's attention, too. Of an encoder-decoder positions are its target's. Raises
-        PlaygroundError where the position is out of range.
+        parts: behind each layer's attention, too. tuned: read through these maps. Of an encoder-decoder positions are
+        its target's. Raises PlaygroundError where the position is out of range.
         """
-        return logit_lens(self.loaded, stream, check_place("position", position, len(stream.written)), parts=parts)
+        position = check_place("position", position, len(stream.written))
+        return logit_lens(self.loaded, stream, position, parts=parts, tuned=tuned)
+
+    def tuned_lens(self, path: str | Path | None = None) -> TunedLens:
+        """Read a tuned lens (Belrose et al. 2023) from a safetensors file, or the one that came with the model.
+
+        Raises PlaygroundError where none came, or the file was made for another model.
+        """
+        found = path or own_tuned_lens(self.loaded)
+        if found is None:
+            raise PlaygroundError(ABSENT.format(name=self.spec.name))
+        return read_tuned_lens(found, self.loaded)
+
+    @property
+    def has_tuned_lens(self) -> bool:
+        """Whether a tuned lens came with the model."""
+        return own_tuned_lens(self.loaded) is not None
 
     def nearest_tokens(self, id: int, n: int = 10) -> tuple[Neighbour, ...]:
         """Return the tokens whose input embeddings are nearest to that of `id`, by the cosine of the angle.

@@ -13,7 +13,9 @@ from playground.analysis.repeated import repeated_ids
 from playground.attention.attention import Attention, check_place
 from playground.attention.budget import DEFAULT_MAX_BYTES
 from playground.attention.capture import capture_attention
+from playground.attention.tiles import TilesAhead
 from playground.decoding import run as decoding
+from playground.decoding.plan import eos_ids
 from playground.decoding.preview import next_token, take_reading
 from playground.decoding.script import write_script
 from playground.decoding.traced import speed_up
@@ -118,6 +120,7 @@ class LanguageModel(Inside, Attributes, Patches, Masks, Tasks, Compressing, Trai
         *,
         layers: Sequence[int] | None = None,
         max_bytes: int = DEFAULT_MAX_BYTES,
+        overview: bool = False,
     ) -> Attention:
         """Run the model once over a text, ids, or what it generated, and return where every head looked.
 
@@ -126,14 +129,24 @@ class LanguageModel(Inside, Attributes, Patches, Masks, Tasks, Compressing, Trai
         its tokenizer joins with the first.
 
         layers: keep these only, counted from 0 over those with attention, to take less memory; `weights(0)` is then
-        that of the first of them. Raises PlaygroundError, with the numbers, where a text is longer than
-        the context, or its attention would take more memory than `max_bytes`.
+        that of the first of them. overview: work out `summary()` during the pass, where a core is free.
+
+        Raises PlaygroundError, with the numbers, where a text is longer than the context, or its attention would take
+        more memory than `max_bytes`.
         """
         read = self._read_checked(text, target, pair)
         # A decoder that has read its start token alone has written nothing
         target_ids = tuple(token.id for token in read.target_tokens) if len(read.target_tokens) > 1 else None
         chosen = None if layers is None else self._chosen(layers)
-        capture = capture_attention(self.loaded, read.ids.ids, target_ids, max_bytes, read.type_ids, chosen)
+        tiles = TilesAhead() if overview else None
+        ends = eos_ids(self.loaded) if self.spec.kind == "decoder" else ()
+        try:
+            capture = capture_attention(
+                self.loaded, read.ids.ids, target_ids, max_bytes, read.type_ids, chosen, tiles=tiles, ends=ends
+            )
+        finally:
+            if tiles is not None:
+                tiles.close()
         target_tokens = read.target_tokens if target_ids else ()
         return Attention(capture, read.tokens, target_tokens, self.loaded.model, read.second_at)
 

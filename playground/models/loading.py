@@ -42,6 +42,7 @@ class LoadedModel:
     codec: TokenCodec
     spec: ModelSpec
     placement: Placement | None = None  # None where it was in memory already
+    folder: Path | None = None  # where its files are, likewise
 
 
 def load(
@@ -75,7 +76,7 @@ def load(
         raise
     except Exception as error:  # transformers and safetensors raise dozens of types here
         raise PlaygroundError(_explain(name, error)) from error
-    return LoadedModel(model, tokenizer, TokenCodec(tokenizer), read_spec(model, name, kind), plan.placement)
+    return LoadedModel(model, tokenizer, TokenCodec(tokenizer), read_spec(model, name, kind), plan.placement, folder)
 
 
 def wrap(model: Any, tokenizer: Any, name: str | None = None) -> LoadedModel:

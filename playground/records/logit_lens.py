@@ -44,6 +44,7 @@ class LogitLens:
     answer_probabilities: np.ndarray  # float32 [stage, position]
     following_probabilities: np.ndarray  # float32 [stage, position], of the next token; NaN behind the last
     parts_absent: str = ""  # why no stages behind attention can be shown; empty where they can
+    is_tuned: bool = False  # whether each stage was first brought into the basis of the last (Belrose et al. 2023)
 
     @property
     def n_positions(self) -> int:

@@ -125,6 +125,7 @@ class Wiring:
         """Whatever brings another text, each followed by the instruments; return when each is shown."""
         panel = self.panel
         instruments = [*self.attention.outputs(), *self.choices.outputs(), *self.beams.outputs()]
+        heads = [self.visit, panel.status, *panel.history.outputs(), *self.attention.first_outputs()]
         inputs = {"prompt": panel.prompt, "model": panel.model, "visit": self.visit}
         generated = gr.on(
             [panel.generate.click, panel.prompt.submit],
@@ -137,18 +138,19 @@ class Wiring:
         analysed = panel.analyse.click(
             self.on_analyse,
             inputs_kwargs={**inputs, "second": panel.second},
-            outputs=[panel.tokens, panel.status, self.visit],
+            outputs=[panel.tokens, *heads],
             **RUNS_MODEL,
         )
-        shown = []
         others = [*self.runs.wire(self.choices), *self.steps.wire(self.choices.tabs), *self.fill_ins.wire()]
-        for event in (generated, analysed, *others):
-            overview = event.success(
-                self.on_text,
-                inputs_kwargs={"visit": self.visit},
-                outputs=[self.visit, panel.status, *panel.history.outputs(), *self.attention.first_outputs()],
-                **PRIVATE,
-            )
+        overviews = [
+            analysed,
+            *(
+                event.success(self.on_text, inputs_kwargs={"visit": self.visit}, outputs=heads, **PRIVATE)
+                for event in (generated, *others)
+            ),
+        ]
+        shown = []
+        for overview in overviews:
             shown.append(
                 overview.success(
                     self.on_views,
@@ -170,7 +172,10 @@ class Wiring:
     @says_errors
     @in_turn
     def on_analyse(self, prompt: str, second: str, model: str, visit: Visit) -> dict[Any, Any]:
-        """Take what was typed as it is for the text of the page; what the model cannot read of it is left out."""
+        """Take what was typed as it is for the text of the page; what the model cannot read of it is left out.
+
+        Its heads come with it: another request for them takes a tenth of a second.
+        """
         panel, spec = self.panel, self.backend.spec(model)
         read = self.backend.read(model, prompt, "" if spec.kind == "decoder" else second, cut=True)
         session = session_of_text(model, read, spec.kind, visit.session)
@@ -181,7 +186,7 @@ class Wiring:
                 value=scored_lines(scores, session.tokens, session.parts, session.n_read), selected=session.selected
             ),
             panel.status: analysis_line(read, spec),
-            self.visit: visit,
+            **self.show_heads(visit),
         }
 
     @in_turn
@@ -191,15 +196,17 @@ class Wiring:
         The other instruments take longer, and follow. While a text is written nothing but what it changes is sent:
         each output of a handler takes time from the decoding.
         """
-        if not visit.session.ids:
-            return {self.status: gr.skip()}
-        shown = history_updates(self.panel.history, visit.session.runs)
+        return self.show_heads(visit) if visit.session.ids else {self.status: gr.skip()}
+
+    def show_heads(self, visit: Visit) -> dict[Any, Any]:
+        """Return all heads of the visitor's text, and its place among the runs."""
+        shown = {self.visit: visit} | history_updates(self.panel.history, visit.session.runs)
         try:
             visit.session = session = self.within_model(visit.session)
             values = self.attention.show_heads(self.backend, session)
         except PlaygroundError as error:
             return shown | {self.status: status_line(str(error), "error")}
-        return shown | {self.visit: visit} | dict(zip(self.attention.first_outputs(), values, strict=True))
+        return shown | dict(zip(self.attention.first_outputs(), values, strict=True))
 
     @says_errors
     @in_turn

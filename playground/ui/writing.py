@@ -69,7 +69,7 @@ class Writer:
                 panel.stop: gr.Button(interactive=True),
             }
             # The text on the page is replaced only when the model has begun: a prompt may be refused until then.
-            deselect: gr.HTML | None = gr.HTML(value="", selected=-1)
+            has_begun = False
             events_of = self.backend.generate(
                 task.model, task.prompt, task.settings, switch, STREAM_INTERVAL_S, begun=task.begun, most=task.most
             )
@@ -88,14 +88,13 @@ class Writer:
                         self.visit: visit,
                     }
                     continue
-                if deselect is not None:
-                    yield {panel.tokens: deselect}
-                    deselect = None
                 # Only what changes, and as a string: each value that is sent takes time from the decoding
+                text = lines if has_begun else gr.HTML(value=lines, selected=-1)
+                has_begun = True
                 if isinstance(last, BeamProgress):
-                    yield {panel.tokens: lines, panel.status: progress_line(last)}
+                    yield {panel.tokens: text, panel.status: progress_line(last)}
                 else:
-                    yield {panel.tokens: lines}
+                    yield {panel.tokens: text}
         except PlaygroundError as error:
             yield {**idle, panel.status: status_line(str(error), "error")}
         except Exception:  # what a model of any make can do has no bounds: the page must be free for the next run

@@ -149,6 +149,22 @@ def test_the_arithmetic_ends_at_what_the_model_computed(page: Page, attention: "
     np.testing.assert_allclose(row.output, row.model_output, atol=1e-5)
 
 
+def test_a_new_answer_leaves_the_keyboard_at_the_steps(page: Page) -> None:
+    """A fault once: the steps were drawn anew with each answer, and the keyboard's next key went to the page."""
+    generate(page, PROMPT, length=4)
+    open_view(page, "Inside the head")
+    inside = page.locator("#inside-head")
+    expect(inside).to_contain_text("asks: its query vector q has 32 numbers")
+    asks = inside.locator(".step-text")
+    before = asks.inner_text()
+    page.locator("#tokens [data-token-index='5']").click()
+    inside.get_by_role("button", name="1 Query").focus()
+    expect(asks).not_to_have_text(before)
+    expect(inside.get_by_role("button", name="1 Query")).to_be_focused()
+    page.keyboard.press("End")
+    expect(inside.locator(".inside-check")).to_contain_text("from what the model itself computed")
+
+
 def test_flow_and_mask(page: Page, attention: "playground.Attention") -> None:
     generate(page, PROMPT, length=4)
     open_view(page, "Flow")

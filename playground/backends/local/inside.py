@@ -33,14 +33,22 @@ class LocalInside(LocalModels):
         """Return the loss of each token given those before it; of an encoder-decoder, of its target's tokens."""
         return self._pool.get(model).token_loss(text)
 
-    def logit_lens(self, model: str, text: TextIds, position: int, *, parts: bool = False) -> LogitLens:
+    def logit_lens(
+        self, model: str, text: TextIds, position: int, *, parts: bool = False, tuned: str | None = None
+    ) -> LogitLens:
         """Return what the residual stream already holds of the next token, stage by stage, around a position.
 
-        parts: behind each layer's attention, too. Of an encoder-decoder positions are those of its target.
+        parts: behind each layer's attention, too. tuned: read through the tuned lens in this file, of an empty name
+        through the one that came with the model. Of an encoder-decoder positions are those of its target.
         """
         language_model = self._pool.get(model)
         stream = self._kept.get((model, text), lambda: language_model.residuals(text))
-        return language_model.logit_lens(stream, position, parts=parts)
+        lens = None if tuned is None else language_model.tuned_lens(tuned or None)
+        return language_model.logit_lens(stream, position, parts=parts, tuned=lens)
+
+    def has_tuned_lens(self, model: str) -> bool:
+        """Return whether a tuned lens came with the model."""
+        return self._pool.get(model).has_tuned_lens
 
     def embeddings(self, model: str, text: TextIds, position: int, places: Sequence[int]) -> Embeddings:
         """Return what is near a token of the text in the vocabulary, and the ways of the tokens at `places`.

@@ -108,7 +108,7 @@ class LocalModels:
     def _attention(self, model: str, text: TextIds) -> Attention:
         """Return the attention of a text; one forward pass serves the scores and every map of it."""
         language_model = self._pool.get(model)
-        return self._cache.get((model, text), lambda: language_model.attention(text))
+        return self._cache.get((model, text), lambda: language_model.attention(text, overview=True))
 
     def _forget(self, model: str) -> None:
         """Drop what was computed with a model that has left the pool."""

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from playground.analysis.beam_and_greedy import compare_with_greedy
@@ -19,9 +20,11 @@ from playground.records import (
     GreedyComparison,
     Guess,
     NextToken,
+    PlaygroundError,
     Reading,
     ReadText,
     Step,
+    TextIds,
     Token,
 )
 
@@ -80,6 +83,10 @@ class LocalWriting(LocalModels):
 
     def reading(self, model: str, text: str | tuple[int, ...]) -> Reading:
         """Return what a decoder thought of each token of a text that it was given."""
+        if not isinstance(text, str):  # that of the page, whose attention is there or wanted next
+            with suppress(PlaygroundError):  # of a model without attention, or a text too long to keep it
+                if (reading := self._attention(model, TextIds(text)).reading) is not None:
+                    return reading
         return self._pool.get(model).reading(text)
 
     def judge_guess(

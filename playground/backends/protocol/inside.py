@@ -26,11 +26,18 @@ class LooksInside(Protocol):
         """Return the loss of each token given those before it; of an encoder-decoder, of its target's tokens."""
         ...
 
-    def logit_lens(self, model: str, text: TextIds, position: int, *, parts: bool = False) -> LogitLens:
+    def logit_lens(
+        self, model: str, text: TextIds, position: int, *, parts: bool = False, tuned: str | None = None
+    ) -> LogitLens:
         """Return what the residual stream already holds of the next token, stage by stage, around a position.
 
-        parts: behind each layer's attention, too. Of an encoder-decoder positions are those of its target.
+        parts: behind each layer's attention, too. tuned: read through the tuned lens in this file, of an empty name
+        through the one that came with the model. Of an encoder-decoder positions are those of its target.
         """
+        ...
+
+    def has_tuned_lens(self, model: str) -> bool:
+        """Return whether a tuned lens came with the model."""
         ...
 
     def embeddings(self, model: str, text: TextIds, position: int, places: Sequence[int]) -> Embeddings:

@@ -34,6 +34,8 @@ class InsideTab:
     other_table: gr.HTML
     other_strip: gr.HTML
     lens_parts: gr.Checkbox
+    lens_tuned: gr.Checkbox
+    lens_file: gr.UploadButton
     lens_sentence: gr.HTML
     lens: gr.HTML
     lens_table: gr.HTML
@@ -45,7 +47,7 @@ class InsideTab:
 
     def lens_outputs(self) -> list[gr.components.Component]:
         """Return what `show_lens` fills."""
-        return [self.lens_parts, self.lens_sentence, self.lens, self.lens_table]
+        return [self.lens_parts, self.lens_tuned, self.lens_file, self.lens_sentence, self.lens, self.lens_table]
 
     def other_outputs(self) -> list[gr.components.Component]:
         """Return what `show_other` fills."""
@@ -73,21 +75,27 @@ class InsideTab:
     def show_lens(self, backend: Backend, session: Session) -> dict[Any, Any]:
         """Return what each layer knows of the selected token; of a model that has no such layers, why."""
         position = max(0, place_in_written(session) - 1)  # the selected token is predicted behind the one before it
+        file = lens_file(backend, session)
+        tuned = file if session.lens_tuned else None
         try:
-            lens = backend.logit_lens(session.model, session.text, position, parts=session.lens_parts)
+            lens = backend.logit_lens(session.model, session.text, position, parts=session.lens_parts, tuned=tuned)
         except PlaygroundError as error:
             return {
                 self.lens_parts: gr.Checkbox(visible=False),
+                self.lens_tuned: gr.Checkbox(visible=False),
+                self.lens_file: gr.UploadButton(visible=False),
                 self.lens_sentence: "",
                 self.lens: no_chart(str(error)),
                 self.lens_table: "",
             }
-        drawn = drawn_of_text(draw_logit_lens(lens), session, "logit lens")
+        drawn = drawn_of_text(draw_logit_lens(lens), session, "tuned lens" if lens.is_tuned else "logit lens")
         sentence = f"<p>{html.escape(lens_sentence(lens, position))}</p>"
         if lens.parts_absent:
             sentence += f"<p>{html.escape(lens.parts_absent)}</p>"
         return {
-            self.lens_parts: gr.Checkbox(visible=not lens.parts_absent),
+            self.lens_parts: gr.Checkbox(visible=not lens.parts_absent, interactive=not lens.is_tuned),
+            self.lens_tuned: gr.Checkbox(visible=file is not None, value=lens.is_tuned),
+            self.lens_file: gr.UploadButton(visible=True),
             self.lens_sentence: sentence,
             self.lens: gr.HTML(value=drawn, highlight=lens_highlight(lens, position), absent=""),
             self.lens_table: lens_table(lens, position),
@@ -128,7 +136,18 @@ def build_inside() -> InsideTab:
             " residual stream. The row at the top is its own prediction. Click a cell to select the token that it "
             "predicts.",
         )
-        lens_parts = gr.Checkbox(False, label="also behind each attention", elem_id="lens-parts", container=False)
+        with gr.Row(elem_id="lens-options"):
+            lens_parts = gr.Checkbox(
+                False, label="also behind each attention", elem_id="lens-parts", container=False, min_width=200
+            )
+            lens_tuned = gr.Checkbox(
+                False, label="through the tuned lens", elem_id="lens-tuned", container=False, min_width=180,
+                visible=False,
+            )  # fmt: skip
+            lens_file = gr.UploadButton(
+                "Bring a tuned lens …", file_types=[".safetensors"], elem_id="lens-file", size="sm", min_width=160,
+                scale=0, visible=False,
+            )  # fmt: skip
         said = gr.HTML("", elem_classes=["caption"], elem_id="lens-sentence")
         lens = build_chart("lens", hint=LENS_HINT, place=380)
         table = gr.HTML("", elem_id="lens-table", apply_default_css=False)
@@ -143,10 +162,19 @@ def build_inside() -> InsideTab:
         other_table=other_table,
         other_strip=other_strip,
         lens_parts=lens_parts,
+        lens_tuned=lens_tuned,
+        lens_file=lens_file,
         lens_sentence=said,
         lens=lens,
         lens_table=table,
     )
+
+
+def lens_file(backend: Backend, session: Session) -> str | None:
+    """Return the file of the tuned lens that there is, an empty name for the model's own; None for none."""
+    if session.lens_file is not None and session.lens_file[0] == session.model:
+        return session.lens_file[1]
+    return "" if backend.has_tuned_lens(session.model) else None
 
 
 def other_text(backend: Backend, session: Session, text: str) -> TextIds:
