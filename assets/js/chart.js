@@ -1,6 +1,6 @@
 // A plotly figure that answers clicks and follows the theme. The value is the figure as JSON; `highlight` says what
 // is selected, and is drawn here, so that a selection does not send the figure again.
-const { colorAt, cssColor, hideTip, onTheme, showTip, stops, themeName } = window.playground;
+const { colorAt, cssColor, hideTip, onTheme, plotly, showTip, stops, themeName } = window.playground;
 const palette = PALETTE;
 
 const plot = element.querySelector(".chart-plot");
@@ -130,7 +130,8 @@ const draw = async () => {
   element.dispatchEvent(new CustomEvent("chart-drawn", { bubbles: true }));
 };
 const redraw = async () => {
-  if (!figure || !window.Plotly) return;
+  if (figure && !window.Plotly) await plotly();
+  if (!figure) return;
   const { data, layout } = themed(figure);
   plot.style.minHeight = `${layout.height || 300}px`;
   await window.Plotly.react(plot, data, layout, config);

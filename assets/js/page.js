@@ -78,5 +78,26 @@ window.playground = (() => {
     text.replace(/ /g, "·").replace(/\n/g, "⏎").replace(/\t/g, "⇥").replace(/\r/g, "␍") || "∅";
   const percent = (p) => (p >= 0.9995 ? "100 %" : p >= 0.001 ? `${(100 * p).toFixed(1)} %` : `${(100 * p).toPrecision(2)} %`);
 
-  return { colorAt, cssColor, hideTip, isDark, onTheme, percent, restoreTheme, showTip, stops, themeName, toggleTheme, visible };
+  // Plotly takes as long to start as a sixth of the page, and nothing is drawn before there is a text: it is fetched
+  // when the page can be used, or for the first chart.
+  let fetching;
+  const plotly = () =>
+    (fetching ??= new Promise((done, failed) => {
+      const script = document.createElement("script");
+      script.src = "playground/plotly.js";
+      script.onload = () => done(window.Plotly);
+      script.onerror = () => {
+        fetching = undefined;
+        script.remove();
+        failed(new Error("plotly.js could not be fetched"));
+      };
+      document.head.append(script);
+    }));
+  const fetchWhenUsable = () => {
+    if (!document.querySelector("#generate:enabled")) setTimeout(fetchWhenUsable, 250);
+    else (window.requestIdleCallback || setTimeout)(() => plotly().catch(() => {}), { timeout: 2000 });
+  };
+  fetchWhenUsable();
+
+  return { colorAt, cssColor, hideTip, isDark, onTheme, percent, plotly, restoreTheme, showTip, stops, themeName, toggleTheme, visible };
 })();

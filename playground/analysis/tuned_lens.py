@@ -15,8 +15,10 @@ from playground.records import LensStage, PlaygroundError
 FILE = "tuned_lens.safetensors"  # beside a model's own weights
 MOST_BYTES = 2_000_000_000
 ABSENT = (
-    "There is no tuned lens for {name}: put its file, " + FILE + ", beside the model's weights, or choose one here. It "
-    'holds, of each layer from 0 on, "0.weight" and "0.bias", as the tuned-lens project names them.'
+    "There is no tuned lens for {name}: put its file, "
+    + FILE
+    + ", beside the model's weights. It holds, of each layer "
+    'from 0 on, "0.weight" and "0.bias", as the tuned-lens project names them.'
 )
 
 

@@ -17,6 +17,7 @@ from playground.models import catalogue
 from playground.models.checks import check_complete, check_config
 from playground.models.codec import TokenCodec
 from playground.models.download import download, find_downloaded, is_open_here
+from playground.models.files import files_read
 from playground.models.hub import HubModel, Token, check_token, look_up
 from playground.models.hub_errors import HubUnreachableError
 from playground.models.kinds import choose_auto_class, choose_kind, kind_of_class
@@ -124,7 +125,7 @@ def _read_model(name: str, folder: Path, config: Any, auto_class: Any, plan: Pla
         # Weights that fit neither GPU nor memory lie there for as long as the model does
         arguments["offload_folder"] = tempfile.mkdtemp(prefix="playground-offload-")
         removal.callback(shutil.rmtree, arguments["offload_folder"], ignore_errors=True)
-    with removal, monitor.active():
+    with removal, monitor.active(), files_read():
         model, found = auto_class.from_pretrained(
             folder, config=config, use_safetensors=True, output_loading_info=True, **_SAFELY, **arguments
         )

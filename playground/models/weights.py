@@ -49,7 +49,7 @@ def weight_files(folder: Path, model: str) -> tuple[Path, ...]:
 
 def count_weights(files: tuple[Path, ...], model: str) -> WeightCount:
     """Return how many weights there are. Raises PlaygroundError where a file is damaged or cut off."""
-    headers = [_read_header(path, model) for path in files]
+    headers = [read_header(path, model)[0] for path in files]
     tensors = [tensor for header in headers for tensor in header.values()]
     return WeightCount(
         n_parameters=sum(prod(tensor["shape"]) for tensor in tensors),
@@ -65,8 +65,12 @@ def refuse_weights(model: str, names: list[str]) -> str:
     return f"{why} It has {pickled[0][:80]}." if pickled else why
 
 
-def _read_header(path: Path, model: str) -> dict[str, dict[str, Any]]:
-    """Return the tensors that a file begins with: 8 bytes of length, JSON of {name: {dtype, shape, data_offsets}}."""
+def read_header(path: Path, model: str) -> tuple[dict[str, dict[str, Any]], int]:
+    """Return the tensors that a file tells of, and the byte from which on their offsets count.
+
+    A file begins with 8 bytes of length and JSON of {name: {dtype, shape, data_offsets}}. Raises PlaygroundError where
+    it is damaged or cut off.
+    """
     damaged = PlaygroundError(f"{model} could not be loaded: {path.name[:80]} is damaged or not all there.")
     with path.open("rb") as stream:
         length = int.from_bytes(stream.read(8), "little")
@@ -81,4 +85,4 @@ def _read_header(path: Path, model: str) -> dict[str, dict[str, Any]]:
             raise damaged from error
     if end != path.stat().st_size - 8 - length or not all(type(size) is int and size >= 0 for size in sizes):
         raise damaged
-    return header
+    return header, 8 + length

@@ -12,7 +12,6 @@ from playground.views.palette import ASSETS
 
 # The browser awaits these before a component's own script runs.
 SHARED_SCRIPT = '<script src="playground/page.js"></script>'
-PLOTLY_SCRIPT = SHARED_SCRIPT + '<script src="playground/plotly.js"></script>'
 
 
 def read_asset(path: str) -> str:
@@ -83,7 +82,7 @@ def _build_chart(elem_id: str, scripts: tuple[str, ...], *, hint: str, place: in
         highlight="{}",
         html_template=place_kept("html/chart.html", hint, place),
         js_on_load="".join(map(script_with_palette, scripts)),
-        head=PLOTLY_SCRIPT,
+        head=SHARED_SCRIPT,
         apply_default_css=False,
         elem_id=elem_id,
         elem_classes=["chart-block"],

@@ -6,11 +6,10 @@ from typing import Any
 import gradio as gr
 
 from playground.backends.protocol import Backend
-from playground.records import PlaygroundError
 from playground.records.logit_lens import first_shown
 from playground.ui.selection import Selection, place_in
 from playground.ui.session import Visit, in_turn
-from playground.ui.status import AT_ONCE, PRIVATE, says_errors, status_line
+from playground.ui.status import AT_ONCE, PRIVATE, says_errors
 from playground.ui.tabs.inside import InsideTab
 from playground.ui.text_panel import TextPanel
 from playground.ui.written import n_written, place_in_written, token_of_place
@@ -62,13 +61,6 @@ class Inside:
             **AT_ONCE,
         )
         self.selection.open_tab.follow(tuned)
-        brought = tab.lens_file.upload(
-            self.on_lens_file,
-            inputs_kwargs={"visit": self.visit, "file": tab.lens_file},
-            outputs=[self.visit, self.status],
-            **PRIVATE,
-        )
-        self.selection.open_tab.follow(brought)
         words = tab.embeddings.words.submit(
             self.on_words,
             inputs_kwargs={"visit": self.visit, "words": tab.embeddings.words},
@@ -113,17 +105,6 @@ class Inside:
         """The stages are to be read through the tuned lens, or not."""
         visit.session = replace(visit.session, lens_tuned=bool(tuned))
         return {self.visit: visit}
-
-    @says_errors
-    @in_turn
-    def on_lens_file(self, visit: Visit, file: str) -> dict[Any, Any]:
-        """A tuned lens was brought; one that does not fit the model changes nothing."""
-        session = visit.session
-        if not session.ids:
-            raise PlaygroundError("There is no text to look into yet: generate or analyse one first.")
-        self.backend.logit_lens(session.model, session.text, 0, tuned=file)
-        visit.session = replace(session, lens_tuned=True, lens_file=(session.model, file))
-        return {self.visit: visit, self.status: status_line("Each layer is read through the tuned lens that you gave.")}
 
     @in_turn
     def on_words(self, visit: Visit, words: str) -> dict[Any, Any]:

@@ -102,7 +102,6 @@ class Session:
     guesses: tuple[Guess, ...] = ()  # of next tokens, in the order in which they were made
     lens_parts: bool = False  # the logit lens behind each layer's attention, too
     lens_tuned: bool = False  # read through a tuned lens
-    lens_file: tuple[str, str] | None = None  # a model, and the file of a tuned lens that the visitor brought for it
     path_words: tuple[str, ...] = ()  # of the text, whose ways through the layers are drawn; none: the last ones
     change: Change = field(default_factory=Change)  # what is switched off in the What if tab
     given: ReadText | None = None  # the text before words of it were masked in the Fill in tab

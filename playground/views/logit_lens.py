@@ -90,6 +90,8 @@ def lens_sentence(lens: LogitLens, position: int) -> str:
     return (
         f"Having read “{read}” (token {lens.start + column}), the model ends with “{answer}”, {_percent(share)}. "
         f"It has been the likeliest since: {when}."
+        + " Each layer is read through a map of its own into the last one's basis."
+        * lens.is_tuned
     )
 
 

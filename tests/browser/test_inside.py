@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -49,6 +50,26 @@ def test_the_lens_follows_the_selected_token(page: Page) -> None:
     expect(page.locator("#tokens .chip-selected")).to_have_attribute("data-token-index", "7")
     page.get_by_label("also behind each attention").check()
     expect(page.locator("#lens-table tr")).to_have_count(rows + 11)
+
+
+def test_the_lens_is_read_through_the_tuned_lens(page: Page) -> None:
+    generate(page, "Once upon a time there was", length=8)
+    open_tab(page, "Inside")
+    page.locator("#tokens [data-token-index='5']").click()
+    wait_for_mark(page, "lens", x0=3.5)
+    lm = playground.load("stories")
+    stream = lm.residuals(lm.generate("Once upon a time there was", max_new_tokens=8))
+    lens = lm.logit_lens(stream, 4, tuned=lm.tuned_lens())
+    page.get_by_label("also behind each attention").check()
+    page.get_by_label("through the tuned lens").check()
+    expect(page.locator("#lens-sentence")).to_contain_text("Each layer is read through a map of its own")
+    expect(page.get_by_label("also behind each attention")).to_be_disabled()  # there is no map for it
+    shown = page.locator("#lens .chart-plot").evaluate(
+        "plot => Array.from(plot._fullData[0].z, row => Array.from(row))"
+    )
+    np.testing.assert_allclose(shown, lens.probabilities[..., 0], atol=2e-5)
+    page.get_by_label("through the tuned lens").uncheck()
+    expect(page.locator("#lens-sentence")).not_to_contain_text("map of its own")
 
 
 def test_nothing_is_computed_before_the_tab_is_opened(page: Page) -> None:

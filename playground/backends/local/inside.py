@@ -34,16 +34,16 @@ class LocalInside(LocalModels):
         return self._pool.get(model).token_loss(text)
 
     def logit_lens(
-        self, model: str, text: TextIds, position: int, *, parts: bool = False, tuned: str | None = None
+        self, model: str, text: TextIds, position: int, *, parts: bool = False, tuned: bool = False
     ) -> LogitLens:
         """Return what the residual stream already holds of the next token, stage by stage, around a position.
 
-        parts: behind each layer's attention, too. tuned: read through the tuned lens in this file, of an empty name
-        through the one that came with the model. Of an encoder-decoder positions are those of its target.
+        parts: behind each layer's attention, too. tuned: read through the tuned lens that came with the model. Of an
+        encoder-decoder positions are those of its target.
         """
         language_model = self._pool.get(model)
         stream = self._kept.get((model, text), lambda: language_model.residuals(text))
-        lens = None if tuned is None else language_model.tuned_lens(tuned or None)
+        lens = language_model.tuned_lens() if tuned else None
         return language_model.logit_lens(stream, position, parts=parts, tuned=lens)
 
     def has_tuned_lens(self, model: str) -> bool:

@@ -27,12 +27,12 @@ class LooksInside(Protocol):
         ...
 
     def logit_lens(
-        self, model: str, text: TextIds, position: int, *, parts: bool = False, tuned: str | None = None
+        self, model: str, text: TextIds, position: int, *, parts: bool = False, tuned: bool = False
     ) -> LogitLens:
         """Return what the residual stream already holds of the next token, stage by stage, around a position.
 
-        parts: behind each layer's attention, too. tuned: read through the tuned lens in this file, of an empty name
-        through the one that came with the model. Of an encoder-decoder positions are those of its target.
+        parts: behind each layer's attention, too. tuned: read through the tuned lens that came with the model. Of an
+        encoder-decoder positions are those of its target.
         """
         ...
 

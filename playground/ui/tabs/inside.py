@@ -35,7 +35,6 @@ class InsideTab:
     other_strip: gr.HTML
     lens_parts: gr.Checkbox
     lens_tuned: gr.Checkbox
-    lens_file: gr.UploadButton
     lens_sentence: gr.HTML
     lens: gr.HTML
     lens_table: gr.HTML
@@ -47,7 +46,7 @@ class InsideTab:
 
     def lens_outputs(self) -> list[gr.components.Component]:
         """Return what `show_lens` fills."""
-        return [self.lens_parts, self.lens_tuned, self.lens_file, self.lens_sentence, self.lens, self.lens_table]
+        return [self.lens_parts, self.lens_tuned, self.lens_sentence, self.lens, self.lens_table]
 
     def other_outputs(self) -> list[gr.components.Component]:
         """Return what `show_other` fills."""
@@ -75,15 +74,14 @@ class InsideTab:
     def show_lens(self, backend: Backend, session: Session) -> dict[Any, Any]:
         """Return what each layer knows of the selected token; of a model that has no such layers, why."""
         position = max(0, place_in_written(session) - 1)  # the selected token is predicted behind the one before it
-        file = lens_file(backend, session)
-        tuned = file if session.lens_tuned else None
+        may_tune = backend.has_tuned_lens(session.model)
+        tuned = session.lens_tuned and may_tune
         try:
             lens = backend.logit_lens(session.model, session.text, position, parts=session.lens_parts, tuned=tuned)
         except PlaygroundError as error:
             return {
                 self.lens_parts: gr.Checkbox(visible=False),
                 self.lens_tuned: gr.Checkbox(visible=False),
-                self.lens_file: gr.UploadButton(visible=False),
                 self.lens_sentence: "",
                 self.lens: no_chart(str(error)),
                 self.lens_table: "",
@@ -94,8 +92,7 @@ class InsideTab:
             sentence += f"<p>{html.escape(lens.parts_absent)}</p>"
         return {
             self.lens_parts: gr.Checkbox(visible=not lens.parts_absent, interactive=not lens.is_tuned),
-            self.lens_tuned: gr.Checkbox(visible=file is not None, value=lens.is_tuned),
-            self.lens_file: gr.UploadButton(visible=True),
+            self.lens_tuned: gr.Checkbox(visible=may_tune),
             self.lens_sentence: sentence,
             self.lens: gr.HTML(value=drawn, highlight=lens_highlight(lens, position), absent=""),
             self.lens_table: lens_table(lens, position),
@@ -144,10 +141,6 @@ def build_inside() -> InsideTab:
                 False, label="through the tuned lens", elem_id="lens-tuned", container=False, min_width=180,
                 visible=False,
             )  # fmt: skip
-            lens_file = gr.UploadButton(
-                "Bring a tuned lens …", file_types=[".safetensors"], elem_id="lens-file", size="sm", min_width=160,
-                scale=0, visible=False,
-            )  # fmt: skip
         said = gr.HTML("", elem_classes=["caption"], elem_id="lens-sentence")
         lens = build_chart("lens", hint=LENS_HINT, place=380)
         table = gr.HTML("", elem_id="lens-table", apply_default_css=False)
@@ -163,18 +156,10 @@ def build_inside() -> InsideTab:
         other_strip=other_strip,
         lens_parts=lens_parts,
         lens_tuned=lens_tuned,
-        lens_file=lens_file,
         lens_sentence=said,
         lens=lens,
         lens_table=table,
     )
-
-
-def lens_file(backend: Backend, session: Session) -> str | None:
-    """Return the file of the tuned lens that there is, an empty name for the model's own; None for none."""
-    if session.lens_file is not None and session.lens_file[0] == session.model:
-        return session.lens_file[1]
-    return "" if backend.has_tuned_lens(session.model) else None
 
 
 def other_text(backend: Backend, session: Session, text: str) -> TextIds:
