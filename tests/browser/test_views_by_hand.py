@@ -95,7 +95,7 @@ def test_with_the_mouse_alone(page: Page, attention: "playground.Attention") -> 
     expect(inside.locator(".inside-check")).to_contain_text("from what the model itself computed")
 
     view_tab(page, "Flow").click()
-    page.locator("#flow-method").get_by_text("maximum flow").click()
+    page.locator("#flow-method").get_by_text("maximum flow", exact=True).click()
     wait_for_weights(page, "token-flow", attention.flow(query, "flow").relevance[::-1])
     page.mouse.move(*plot_place(page, "token-flow", 1, 2))
     expect(tip).to_contain_text("from “")
@@ -103,7 +103,7 @@ def test_with_the_mouse_alone(page: Page, attention: "playground.Attention") -> 
     view_tab(page, "Positions").click()
     page.wait_for_function("() => document.querySelector('#positions .chart-plot')?.data?.[0]?.z")
     page.mouse.move(*plot_place(page, "positions", 3, 2))
-    expect(tip).to_be_visible()
+    expect(page.locator("#positions .hoverlayer .hovertext").first).to_be_visible()
 
     view_tab(page, "Mask").click()
     page.get_by_label("causal mask off").click()
