@@ -2,7 +2,7 @@
 
 import math
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from playground.analysis.compression_parts import (
     resolve,
     share_layers,
 )
+from playground.analysis.distillation import distil, shipped_student, trained_student
 from playground.analysis.speed import N_ROUNDS, measure_speeds
 from playground.analysis.token_loss import check_looks_back, losses_of, token_loss_of, written_tokens
 from playground.models.inputs import model_inputs
@@ -25,6 +26,7 @@ from playground.models.loading import LoadedModel
 from playground.models.memory import free_memory_bytes, is_memory_error, model_bytes
 from playground.records import (
     Compression,
+    CompressionMethod,
     CompressionProgress,
     ModelMeasures,
     PlaygroundError,
@@ -66,25 +68,25 @@ def compress(loaded: LoadedModel, compression: Compression) -> LoadedModel:
 
 
 def _compress(loaded: LoadedModel, compression: Compression) -> LoadedModel:
-    match compression.method:
-        case "float32" | "bfloat16" | "float16":
-            return cast(loaded, DTYPES[compression.method])
-        case "int8-dynamic" | "int8" | "int4":
-            return quantize(loaded, compression)
-        case "magnitude":
-            return prune_weights(loaded, compression.percent)
-        case "heads":
-            return prune_heads(loaded, compression.heads)
-        case "shared":
-            return share_layers(loaded, compression.shared)
-        case "dropped":
-            return drop_layers(loaded, compression.layers)
+    method = compression.method
+    ways: dict[CompressionMethod, Callable[[], LoadedModel]] = {
+        "int8-dynamic": lambda: quantize(loaded, compression),
+        "int8": lambda: quantize(loaded, compression),
+        "int4": lambda: quantize(loaded, compression),
+        "magnitude": lambda: prune_weights(loaded, compression.percent),
+        "heads": lambda: prune_heads(loaded, compression.heads),
+        "shared": lambda: share_layers(loaded, compression.shared),
+        "dropped": lambda: drop_layers(loaded, compression.layers),
+        "distilled": lambda: trained_student(loaded, compression.steps),
+        "student": lambda: shipped_student(loaded),
+    }
+    return ways[method]() if method in ways else cast(loaded, DTYPES[method])
 
 
 def check_memory(loaded: LoadedModel, compression: Compression, n_tokens: int = 0) -> None:
     """Raise PlaygroundError, with the numbers, where the copy and the logits of both would not fit into memory."""
     width = torch.finfo(loaded.model.dtype).bits / 8
-    changed = {"magnitude": width, "heads": width, "shared": 0.0, "dropped": 0.0}
+    changed = {"magnitude": width, "heads": width, "shared": 0.0, "dropped": 0.0, "distilled": 20.0, "student": width}
     largest = max((tensor.numel() for tensor in loaded.model.parameters()), default=0)
     needed = loaded.spec.n_parameters * (_BYTES | changed)[compression.method]
     needed += 3 * 4 * largest + 2 * 4 * n_tokens * loaded.spec.vocabulary_size
@@ -121,6 +123,12 @@ def prepare(
         if cancel.is_set():
             return
         compression = replace(compression, heads=resolve(compression, ranked))
+    if compression.method == "distilled":
+        yield from (
+            event for event in distil(loaded, compression.steps, cancel) if isinstance(event, CompressionProgress)
+        )
+        if cancel.is_set():
+            return
     yield compression
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from playground.analysis.compression import Fidelity, compress, measure_pair, prepare, shorten
 from playground.analysis.cost import model_cost
+from playground.analysis.distillation import has_student, left_out_layers
 from playground.analysis.speed import measure_speeds
 from playground.analysis.text_metrics import compare_runs
 from playground.attention.attention import Attention
@@ -111,6 +112,17 @@ class Compressing(Reader):
         for speeds in measure_speeds((self.loaded,), read, cancel or threading.Event()):
             yield speeds[0]
 
+    @property
+    def has_student(self) -> bool:
+        """Whether a distilled student came with the model."""
+        return has_student(self.loaded)
+
+    def _left_out(self, compression: Compression) -> tuple[int, ...]:
+        """Return the layers that a copy does not have."""
+        if compression.method == "dropped":
+            return compression.layers
+        return left_out_layers(self.loaded) if compression.method in ("distilled", "student") else ()
+
     def _maps(
         self, copy: LoadedModel, compression: Compression, read: ReadText, head: HeadPlace | None
     ) -> tuple[tuple[HeadMap, HeadMap] | None, str]:
@@ -122,9 +134,9 @@ class Compressing(Reader):
             own, other = (_attention_of(one, read) for one in (self.loaded, copy))
             first = own.head_map(layer, number, kind)
             place = first.layers[layer] if first.layers else layer
-            dropped = compression.layers if compression.method == "dropped" and kind != "encoder" else ()
+            dropped = self._left_out(compression) if kind != "encoder" else ()
             if place in dropped:
-                return None, f"Layer {place}, whose head {number} is selected, is dropped in this copy."
+                return None, f"Layer {place}, whose head {number} is selected, is not in this copy."
             moved = place - sum(layer < place for layer in dropped)
             return (first, other.head_map(other.layer_indices(kind).index(moved), number, kind)), ""
         except PlaygroundError as error:

@@ -13,6 +13,7 @@ from playground.records.beams import BeamNode, BeamProgress, BeamState, BeamTree
 from playground.records.comparison import ComparedRun, Continuation, TextMetrics
 from playground.records.compression import (
     GROUPS,
+    MOST_DISTILLED,
     MOST_PERCENT,
     CompressedModel,
     Compression,
@@ -91,6 +92,7 @@ __all__ = [
     "GROUPS",
     "HOURS_A_MONTH",
     "METHODS",
+    "MOST_DISTILLED",
     "MOST_PERCENT",
     "Agreement",
     "Allowance",

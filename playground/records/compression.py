@@ -8,12 +8,24 @@ from playground.records.maps import HeadMap
 from playground.records.what_if import ChangedKind
 
 CompressionMethod = Literal[
-    "float32", "bfloat16", "float16", "int8-dynamic", "int8", "int4", "magnitude", "heads", "shared", "dropped"
+    "float32",
+    "bfloat16",
+    "float16",
+    "int8-dynamic",
+    "int8",
+    "int4",
+    "magnitude",
+    "heads",
+    "shared",
+    "dropped",
+    "distilled",
+    "student",
 ]
 PrunedHead = tuple[ChangedKind, int, int]  # kind, layer, head
 
 GROUPS = (16, 32, 64, 128)  # weights of a row that share one scale in int4
 MOST_PERCENT = 95
+MOST_DISTILLED = 500  # steps
 
 
 @dataclass(frozen=True)
@@ -27,6 +39,7 @@ class Compression:
     heads: tuple[PrunedHead, ...] = ()  # heads: which these are, once they were ranked
     shared: tuple[tuple[int, int], ...] = ()  # shared: (layer, the layer whose weights it uses)
     layers: tuple[int, ...] = ()  # dropped
+    steps: int = 100  # distilled: for how long the student is trained
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,8 @@ METHODS: dict[CompressionMethod, str] = {
     "heads": "least useful heads pruned",
     "shared": "layers share weights",
     "dropped": "layers dropped",
+    "distilled": "distilled: a two-layer student, trained here",
+    "student": "distilled: the student that came with the model",
 }
 ABOUT: dict[CompressionMethod, str] = {
     "float32": "32 bits a number: 8 for the size, 23 for the digits. Nothing is lost.",
@@ -40,6 +42,10 @@ ABOUT: dict[CompressionMethod, str] = {
     "heads": "The heads whose absence changes the log-probabilities of the text least pass on nothing.",
     "shared": "A layer computes with another's weights, which are kept once: smaller, not faster.",
     "dropped": "The residual stream goes past a layer: smaller and faster.",
+    "distilled": "A student with the first and the last layer learns, step by step, the model's whole distribution of "
+    "each next token, on text that the model writes. A hundred steps show how it comes nearer; watch the nats fall.",
+    "student": "A student with two layers that was trained before, on the books that the model was trained on; its "
+    "figures are in the model's card.",
 }
 
 
@@ -55,6 +61,8 @@ def describe_compression(compression: Compression) -> str:
         "shared": "layers " + ", ".join(f"{layer}={giver}" for layer, giver in compression.shared[:6]),
         "dropped": f"without layer{'' if len(compression.layers) == 1 else 's'} "
         + ", ".join(map(str, compression.layers[:8])),
+        "distilled": f"student, {compression.steps} steps",
+        "student": "student that came with it",
     }
     return names.get(compression.method, compression.method)
 

@@ -32,7 +32,7 @@ def test_copies_are_compared_chosen_and_removed(page: Page) -> None:
     page.locator("#compress-layers input").fill("0")
     compress(page, 2)
     expect(page.locator("#compress-table .chosen")).to_contain_text("without layer 0")
-    expect(page.locator("#compress-copy-map .chart-empty")).to_contain_text("is dropped in this copy")
+    expect(page.locator("#compress-copy-map .chart-empty")).to_contain_text("is not in this copy")
     choose(page, "Copy", "1. int8 weights")
     expect(page.locator("#compress-table .chosen")).to_contain_text("int8 weights")
     expect(page.locator("#compress-copy-map .chart-plot")).to_be_visible()

@@ -143,3 +143,9 @@ def test_hidden_progress_is_told_to_one_component_only(address: str) -> None:
     hidden = [event for event in config["dependencies"] if event["show_progress"] == "hidden"]
     assert len(hidden) > 100
     assert {tuple(event["show_progress_on"]) for event in hidden} == {(status,)}
+
+
+def test_the_page_needs_nothing_of_the_cache_that_programs_share(address: str) -> None:
+    """A fault once: the dice's picture lay where a second page on the machine, when it ended, deleted it."""
+    with urllib.request.urlopen(f"{address}/config") as response:
+        assert b"file=" not in response.read()

@@ -340,7 +340,7 @@ def test_the_maps_are_those_of_both_models(family):
     other = lm.compressed(one).attention(text_ids(family)).weights(0, 2, kind)
     np.testing.assert_array_equal(first.weights, own)
     np.testing.assert_array_equal(second.weights, other)
-    with pytest.raises(PlaygroundError, match="is dropped in this copy"):
+    with pytest.raises(PlaygroundError, match="is not in this copy"):
         lm.compressed_maps(text_ids(family), one, (kind, 0, 2))
 
 

@@ -10,7 +10,6 @@ import gradio as gr
 from playground.records import GenerationSettings, Strategy
 from playground.ui.components import build_funnel
 from playground.ui.status import AT_ONCE
-from playground.views.palette import ASSETS
 
 LARGEST_SEED = 999_999
 STRATEGIES: list[tuple[str, Strategy]] = [("Greedy", "greedy"), ("Sample", "sample"), ("Beam search", "beam")]
@@ -130,9 +129,8 @@ def build_decoding(strategy: gr.Radio, preview: gr.HTML) -> DecodingControls:
                 default["seed"], label="Seed", info="The same seed repeats a draw.", precision=0, minimum=0,
                 maximum=LARGEST_SEED, elem_id="seed", min_width=80, scale=3,
             )  # fmt: skip
-            dice = gr.Button(
-                "New", icon=ASSETS / "icons" / "dice.svg", elem_id="dice", size="sm", min_width=70, scale=0
-            )
+            # Its picture is the style's: what is given here lies in a folder that every gradio program empties
+            dice = gr.Button("New", elem_id="dice", size="sm", min_width=70, scale=0)
     conflicts = gr.HTML("", elem_id="conflicts")
     with gr.Accordion("More filters", open=False, elem_id="more-filters"):
         _build_rarer(made, default, slider)

@@ -10,6 +10,7 @@ import gradio as gr
 from playground.backends.protocol import Backend
 from playground.records import (
     GROUPS,
+    MOST_DISTILLED,
     MOST_PERCENT,
     CompressedModel,
     Compression,
@@ -37,7 +38,8 @@ MOST_NAMED = 64  # layers
 HINT = "Generate or analyse a text, choose how to compress, and press “Compress and compare”."
 TABLE_HINT = f"<p class='compare-empty'>{HINT} Size, speed, perplexity and divergence of each copy appear here.</p>"
 TEXT_HINT = "<p class='compare-empty'>What it writes from the prompt above, with the settings above.</p>"
-CHOICES = [(name, method) for method, name in METHODS.items()]
+# A student that came with a model is for Python: no bundled model has one yet
+CHOICES = [(name, method) for method, name in METHODS.items() if method != "student"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class CompressionTab:
     group: gr.Dropdown
     n_heads: gr.Number
     layers: gr.Textbox
+    steps: gr.Slider
     other: gr.Textbox
     start: gr.Button
     stop: gr.Button
@@ -81,11 +84,12 @@ class CompressionTab:
             "group": self.group,
             "n_heads": self.n_heads,
             "layers": self.layers,
+            "steps": self.steps,
         }
 
     def depending(self) -> list[gr.components.Component]:
         """Return what `show_method` fills."""
-        return [self.about, self.percent, self.group, self.n_heads, self.layers]
+        return [self.about, self.percent, self.group, self.n_heads, self.layers, self.steps]
 
     def show_method(self, method: str) -> list[Any]:
         """Return what a method does, and the fields that it has."""
@@ -100,6 +104,7 @@ class CompressionTab:
                 label="Layers" if shared else "Layers dropped",
                 info="3=2: layer 3 uses the weights of layer 2" if shared else "as 2 or 4-6",
             ),
+            gr.update(visible=method == "distilled"),
         ]
 
     def show(self, backend: Backend, session: Session) -> dict[Any, Any]:
@@ -182,6 +187,10 @@ def build_compression() -> CompressionTab:
                 "", label="Layers", info="as 2 or 4-6", max_lines=1, elem_id="compress-layers", visible=False,
                 min_width=160,
             )  # fmt: skip
+            steps = gr.Slider(
+                10, MOST_DISTILLED, 100, step=10, label="Training steps", elem_id="compress-steps", visible=False,
+                buttons=[], min_width=160,
+            )  # fmt: skip
             other = gr.Textbox(
                 "", label="Measured on", placeholder="The text above; or paste another here …", lines=1, max_lines=4,
                 elem_id="compress-text", min_width=240, scale=2,
@@ -212,7 +221,8 @@ def build_compression() -> CompressionTab:
                         build_chart(f"compress-{name}-map", hint="The selected head's attention.", place=340),
                     ]
     return CompressionTab(
-        method=method, about=about, percent=percent, group=group, n_heads=n_heads, layers=layers, other=other,
+        method=method, about=about, percent=percent, group=group, n_heads=n_heads, layers=layers, steps=steps,
+        other=other,
         start=start, stop=stop, progress=progress, table=table, sentence=sentence, sizes=sizes, chosen=chosen,
         remove=remove, maps=maps, original_text=made[0], original_map=made[1], copy_text=made[2], copy_map=made[3],
     )  # fmt: skip
@@ -241,12 +251,14 @@ def measured_text(backend: Backend, session: Session, other: str) -> TextIds:
     return TextIds(session.text.ids, backend.read(session.model, source, other).ids.target_ids)
 
 
-def compression_from(method: object, percent: object, group: object, n_heads: object, layers: object) -> Compression:
+def compression_from(
+    method: object, percent: object, group: object, n_heads: object, layers: object, steps: object = 100
+) -> Compression:
     """Return the compression that the fields say. Raises PlaygroundError where they cannot be read."""
     if method not in METHODS:
         raise PlaygroundError(f"There is no method {str(method)[:40]!r}; take one of: {', '.join(METHODS)}.")
     chosen = cast(CompressionMethod, method)
-    numbers = {"percent": percent, "group": group, "n_heads": n_heads}
+    numbers = {"percent": percent, "group": group, "n_heads": n_heads, "steps": steps}
     for name, value in numbers.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e6:
             raise PlaygroundError(f"{name} must be a number, not {str(value)[:40]!r}.")
@@ -257,6 +269,7 @@ def compression_from(method: object, percent: object, group: object, n_heads: ob
         n_heads=int(cast(float, n_heads)),
         shared=_shared(str(layers)) if chosen == "shared" else (),
         layers=_dropped(str(layers)) if chosen == "dropped" else (),
+        steps=int(cast(float, steps)),
     )
 
 
