@@ -118,7 +118,7 @@ class Attention:
 
     @cached_property
     def reading(self) -> Reading | None:
-        """What a decoder thought of each token of its text; None of any other model."""
+        """What a decoder thought of each token of its text; None of any other model, and where it was not asked for."""
         if self._capture.reading is None or self.target_tokens:
             return None
         columns = (np.array([np.nan, *column], np.float32) for column in self._capture.reading)

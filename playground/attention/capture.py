@@ -47,15 +47,15 @@ def capture_attention(
     chosen: tuple[int, ...] | None = None,
     *,
     tiles: TilesAhead | None = None,
-    ends: Sequence[int] = (),
+    ends: Sequence[int] | None = None,
 ) -> Capture:
     """Run the model once over `ids` (and `target_ids`, the decoder's input) and keep its attention.
 
     type_ids: the sentence of each token, for models that are told. chosen: the only layers to keep, counted over those
-    with attention. tiles: works out the overview of what is kept meanwhile. ends: the tokens that end a text. An
-    encoder-decoder without a target runs its encoder only. Raises PlaygroundError where there is no
-    attention, where the capture would take more than `max_bytes`, where the model cannot read the text (some need a
-    sound with it), and where what it computes is not a number.
+    with attention. tiles: works out the overview of what is kept meanwhile. ends: the tokens that end a text, where a
+    reading is wanted, too. An encoder-decoder without a target runs its encoder only. Raises PlaygroundError where
+    there is no attention, where the capture would take more than `max_bytes`, where the model cannot read the text
+    (some need a sound with it), and where what it computes is not a number.
     """
     check_budget(loaded, len(ids), len(target_ids or ()), max_bytes, None if chosen is None else len(chosen))
     who = f"{loaded.spec.name} ({loaded.spec.architecture})"
@@ -202,8 +202,8 @@ def _looks_ahead(layers: Layers) -> bool:
 
 
 def _score(
-    logits: torch.Tensor, ids: tuple[int, ...], ends: Sequence[int]
-) -> tuple[list[float], list[int], tuple[list[float], list[float], list[float]]]:
+    logits: torch.Tensor, ids: tuple[int, ...], ends: Sequence[int] | None
+) -> tuple[list[float], list[int], tuple[list[float], list[float], list[float]] | None]:
     """Return of each token but the first, given those before it: log-probability (nats), rank, and what a reading says.
 
     logits: (token, vocabulary)
@@ -213,7 +213,7 @@ def _score(
     entropies: list[float] = []
     end_probs: list[float] = []
     following = torch.tensor(ids[1:], device=logits.device)
-    ends = [id for id in ends if id < logits.shape[-1]]
+    known_ends = [id for id in ends or () if id < logits.shape[-1]]
     for start in range(0, len(ids) - 1, _SCORED_ROWS):
         chosen = following[start : start + _SCORED_ROWS, None]  # (row, 1)
         rows = logits[start : start + len(chosen)].float()  # (row, vocabulary)
@@ -222,9 +222,11 @@ def _score(
         # As floats: torch counts booleans ten times as slowly
         is_likelier = torch.gt(rows, rows.gather(1, chosen), out=torch.empty_like(rows))
         ranks += (is_likelier.sum(dim=-1) + 1).int().tolist()
+        if ends is None:
+            continue
         probs = all_log_probs.exp()
-        end_probs += probs[:, ends].sum(dim=-1).tolist()
+        end_probs += probs[:, known_ends].sum(dim=-1).tolist()
         # Of probability 0 times minus infinity nothing is left
         nats = -probs.mul_(all_log_probs.clamp_min_(torch.finfo(torch.float32).min)).sum(dim=-1)
         entropies += (nats / math.log(2)).tolist()
-    return log_probs, ranks, (log_probs, entropies, end_probs)
+    return log_probs, ranks, None if ends is None else (log_probs, entropies, end_probs)

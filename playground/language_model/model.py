@@ -129,7 +129,8 @@ class LanguageModel(Inside, Attributes, Patches, Masks, Tasks, Compressing, Trai
         its tokenizer joins with the first.
 
         layers: keep these only, counted from 0 over those with attention, to take less memory; `weights(0)` is then
-        that of the first of them. overview: work out `summary()` during the pass, where a core is free.
+        that of the first of them. overview: work out `summary()`, where a core is free, and
+        `reading` during the pass.
 
         Raises PlaygroundError, with the numbers, where a text is longer than the context, or its attention would take
         more memory than `max_bytes`.
@@ -139,7 +140,7 @@ class LanguageModel(Inside, Attributes, Patches, Masks, Tasks, Compressing, Trai
         target_ids = tuple(token.id for token in read.target_tokens) if len(read.target_tokens) > 1 else None
         chosen = None if layers is None else self._chosen(layers)
         tiles = TilesAhead() if overview else None
-        ends = eos_ids(self.loaded) if self.spec.kind == "decoder" else ()
+        ends = eos_ids(self.loaded) if overview and self.spec.kind == "decoder" else None
         try:
             capture = capture_attention(
                 self.loaded, read.ids.ids, target_ids, max_bytes, read.type_ids, chosen, tiles=tiles, ends=ends

@@ -63,7 +63,8 @@ def test_without_a_free_core_nothing_is_worked_out_ahead(tiny, monkeypatch):
 def test_the_reading_of_a_capture_is_that_of_a_pass_of_its_own(tiny, family):
     lm = tiny(family).lm
     expected = lm.reading(ids_of())
-    found = lm.attention(ids_of()).reading
+    found = lm.attention(ids_of(), overview=True).reading
+    assert lm.attention(ids_of()).reading is None  # it was not asked for
     assert found is not None
     assert found.tokens == expected.tokens
     for name in ("log_probabilities", "entropies_bits", "end_probabilities"):
@@ -73,4 +74,4 @@ def test_the_reading_of_a_capture_is_that_of_a_pass_of_its_own(tiny, family):
 
 @pytest.mark.parametrize(("family", "target"), [("bert", None), ("t5", ids_of(20))])
 def test_what_predicts_no_text_has_no_reading(tiny, family, target):
-    assert tiny(family).lm.attention(ids_of(), target).reading is None
+    assert tiny(family).lm.attention(ids_of(), target, overview=True).reading is None
