@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-SHIPPED = ("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "*.safetensors*")
+SHIPPED = ("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "model*.safetensors*")
 ATTRIBUTION = ("SOURCES.tsv", "ATTRIBUTION-asp.txt", "ATTRIBUTION-pb.txt")
 
 

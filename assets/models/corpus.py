@@ -121,6 +121,12 @@ class TokenStream:
     paragraph_starts: np.ndarray  # int64 [n_paragraphs]
     paragraph_chances: np.ndarray  # float64 [n_paragraphs], sums to 1
 
+    def draw(self, n_rows: int, length: int, rng: np.random.Generator) -> np.ndarray:
+        """Return passages that begin at a paragraph, int64 [row, token]."""
+        starts = rng.choice(self.paragraph_starts, size=n_rows, p=self.paragraph_chances)
+        last = len(self.ids) - length
+        return np.stack([self.ids[(begin := min(start, last)) : begin + length] for start in starts]).astype(np.int64)
+
 
 def encode_chapters(tokenizer: PreTrainedTokenizerFast, chapters: tuple[tuple[str, float], ...]) -> TokenStream:
     """Encode the training chapters; a paragraph's chance is its length times the weight of its author."""

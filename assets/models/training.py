@@ -84,6 +84,22 @@ class Steps:
     saved_every_s: float = 180
 
 
+def steps_of(
+    recipe: Any,
+    gradient: Callable[[int], float],
+    measure: Callable[[], tuple[str, float, str]],
+    measured_every: int,
+    **more: Any,
+) -> Steps:
+    """Return the steps of a recipe that names their number, its learning rates, and when these rise and fall."""
+    given = {
+        "count": recipe.steps,
+        "rates": (recipe.muon_learning_rate, recipe.adam_learning_rate),
+        "factor": lambda step: trapezoid(step, recipe.steps, recipe.warmup_steps, recipe.decay_part),
+    }
+    return Steps(**given | more, gradient=gradient, measure=measure, measured_every=measured_every)
+
+
 def run_steps(trained: Trained, steps: Steps, checkpoint: Checkpoint, state: dict[str, Any] | None) -> dict | None:
     """Train from a checkpoint's `state` on, or from the beginning; return the curve and the seconds that it took.
 

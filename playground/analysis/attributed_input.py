@@ -138,7 +138,7 @@ class AttributedInput:
                     raise _NoLooksError
                 wanted = [*leaves, *(weights for _, weights in looks or ())]
                 found = torch.autograd.grad(total(log_probs), wanted, allow_unused=looks is not None)
-        except RuntimeError as error:  # what has no gradient, NotImplementedError too, and what does not fit memory
+        except RuntimeError as error:  # so torch says both: an operation has no gradient, and memory has run out
             if is_memory_error(error):
                 raise PlaygroundError("There is not enough memory for the gradients: take a shorter text.") from error
             if looks is not None:

@@ -22,7 +22,7 @@ sys.path.append(str(Path(__file__).parents[1]))  # what the programs of all mode
 from corpus import Split, TokenStream, encode_chapters, read_books, split_chapters, train_byte_pairs
 from gradients import Gradients, keep_freed_memory
 from muon import Muon
-from training import Checkpoint, Steps, Trained, finish, kept_tokenizer, read_recipe, run_steps, trapezoid
+from training import Checkpoint, Trained, finish, kept_tokenizer, read_recipe, run_steps, steps_of
 
 HERE = Path(__file__).parent
 MEASURED_SHARE = 0.15  # of the words of a held-out text that are masked at once, as in BERT's own training
@@ -252,14 +252,7 @@ def train(recipe: Recipe, corpus: Path, folder: Path) -> None:
         right, of = count_right(model, tokenizer, masker, split.held_out[::8])["words"]
         return "held_out_right", right / of, f"{right / of:.4f} of the masked words right"
 
-    steps = Steps(
-        count=recipe.steps,
-        rates=(recipe.muon_learning_rate, recipe.adam_learning_rate),
-        factor=lambda step: trapezoid(step, recipe.steps, recipe.warmup_steps, recipe.decay_part),
-        gradient=gradient,
-        measure=measure,
-        measured_every=300,
-    )
+    steps = steps_of(recipe, gradient, measure, 300)
     run = run_steps(trained, steps, checkpoint, checkpoint.load())
     if run is not None:
         finish(folder, model, tokenizer, recipe, run)

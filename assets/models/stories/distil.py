@@ -6,9 +6,8 @@ the teacher was trained on. Checkpoints every few minutes and resumes from them;
 """
 
 import copy
-import json
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -18,9 +17,10 @@ from train import HERE, bits_per_character, build_optimizers
 from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
 sys.path.append(str(Path(__file__).parents[1]))  # what the programs of all models share lies beside their folders
+from cards import fill_card
 from corpus import encode_chapters, read_books, split_chapters
 from gradients import Gradients, keep_freed_memory
-from training import Checkpoint, Steps, Trained, read_recipe, run_steps, trapezoid
+from training import Checkpoint, Trained, read_recipe, run_steps, steps_of
 
 STUDENT = HERE / "student"
 LAYERS = 2
@@ -78,46 +78,54 @@ def main() -> None:
     trained = Trained(student, build_optimizers(student, recipe))
     gradients = Gradients(student.parameters(), recipe.batch)
 
-    def draw(step: int) -> torch.Tensor:
-        """Return passages that begin at a paragraph, int64 [row, token]."""
-        rng = np.random.default_rng([recipe.seed, step])
-        starts = rng.choice(stream.paragraph_starts, size=recipe.batch, p=stream.paragraph_chances)
-        last = len(stream.ids) - recipe.length
-        rows = [stream.ids[(begin := min(start, last)) : begin + recipe.length] for start in starts]
-        return torch.from_numpy(np.stack(rows).astype(np.int64))
-
     def gradient(step: int) -> float:
-        ids = draw(step)
+        ids = torch.from_numpy(stream.draw(recipe.batch, recipe.length, np.random.default_rng([recipe.seed, step])))
         return gradients(partial(summed_divergence, teacher, student), [ids], n_learned=ids.numel())
 
     def measure() -> tuple[str, float, str]:
         bits = bits_per_character(student, tokenizer, split.held_out[::8])
         return "held_out_bits", bits, f"{bits:.4f} bits a character"
 
-    steps = Steps(
-        count=recipe.steps,
-        rates=(recipe.muon_learning_rate, recipe.adam_learning_rate),
-        factor=lambda step: trapezoid(step, recipe.steps, recipe.warmup_steps, recipe.decay_part),
-        gradient=gradient,
-        measure=measure,
-        measured_every=250,
-    )
+    steps = steps_of(recipe, gradient, measure, 250)
     checkpoint = Checkpoint(folders["folder"])
     run = run_steps(trained, steps, checkpoint, checkpoint.load())
     if run is None:
         return
     student.to(torch.bfloat16).save_pretrained(STUDENT)
     tokenizer.save_pretrained(STUDENT)
-    student.float()
-    bits = [bits_per_character(model, tokenizer, split.held_out) for model in (teacher, student)]
-    figures = {
-        "recipe": asdict(recipe),
-        "seconds": round(run["seconds"]),
-        "nats": run["curve"][-1]["train_nats"],
-        "bits_per_character": {"teacher": bits[0], "student": bits[1]},
-    }
-    (STUDENT / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
-    print(figures)
+    student.float()  # what is measured is what was written
+    write_card(recipe, run["seconds"], teacher, student, tokenizer, split.held_out)
+
+
+@torch.no_grad()
+def write_card(
+    recipe: Recipe,
+    seconds: float,
+    teacher: GPT2LMHeadModel,
+    student: GPT2LMHeadModel,
+    tokenizer: PreTrainedTokenizerFast,
+    held_out: tuple[str, ...],
+) -> None:
+    """Measure both on the held-out chapters, and write the student's card."""
+    bits = [bits_per_character(model, tokenizer, held_out) for model in (teacher, student)]
+    sizes = [sum(weight.numel() for weight in model.parameters()) for model in (teacher, student)]
+    encoded = [tokenizer(chapter, add_special_tokens=False)["input_ids"][: recipe.length] for chapter in held_out]
+    sums = [summed_divergence(teacher, student, torch.tensor([ids]))[0].item() for ids in encoded]
+    fill_card(
+        STUDENT,
+        {
+            "TEACHER_MILLIONS": f"{sizes[0] / 1e6:.1f}",
+            "STUDENT_MILLIONS": f"{sizes[1] / 1e6:.1f}",
+            "TEACHER_BITS": f"{bits[0]:.3f}",
+            "STUDENT_BITS": f"{bits[1]:.3f}",
+            "DIVERGENCE": f"{sum(sums) / sum(map(len, encoded)):.3f}",
+            "N_HELD_OUT": len(held_out),
+            "STEPS": f"{recipe.steps:,}",
+            "BATCH": recipe.batch,
+            "LENGTH": recipe.length,
+            "MINUTES": f"{seconds / 60:.0f}",
+        },
+    )
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ sys.path.append(str(Path(__file__).parents[1]))  # what the programs of all mode
 from corpus import Split, TokenStream, encode_chapters, read_books, split_chapters, train_tokenizer
 from gradients import Gradients, keep_freed_memory
 from muon import Muon
-from training import Checkpoint, Steps, Trained, finish, kept_tokenizer, read_recipe, run_steps, trapezoid
+from training import Checkpoint, Trained, finish, kept_tokenizer, read_recipe, run_steps, steps_of, trapezoid
 
 HERE = Path(__file__).parent
 
@@ -67,9 +67,7 @@ def draw_batch(stream: TokenStream, step: int, recipe: Recipe) -> tuple[torch.Te
     """
     rng = np.random.default_rng([recipe.seed, step])
     length = recipe.context + 1
-    last = len(stream.ids) - length
-    starts = rng.choice(stream.paragraph_starts, size=recipe.batch, p=stream.paragraph_chances)
-    rows = np.stack([stream.ids[(begin := min(start, last)) : begin + length] for start in starts]).astype(np.int64)
+    rows = stream.draw(recipe.batch, length, rng)
     labels = rows.copy()
     periods = np.zeros(recipe.batch, np.int64)
     for number, (row, label) in enumerate(zip(rows, labels, strict=True)):
@@ -255,14 +253,7 @@ def train(recipe: Recipe, corpus: Path, folder: Path) -> None:
         bits = bits_per_character(trained.model, tokenizer, split.held_out[::8])
         return "held_out_bits", bits, f"{bits:.4f} bits a character"
 
-    steps = Steps(
-        count=recipe.steps,
-        rates=(recipe.muon_learning_rate, recipe.adam_learning_rate),
-        factor=partial(learning_rate_factor, recipe=recipe),
-        gradient=gradient,
-        measure=measure,
-        measured_every=500,
-    )
+    steps = steps_of(recipe, gradient, measure, 500, factor=partial(learning_rate_factor, recipe=recipe))
     run = run_steps(trained, steps, checkpoint, state)
     if run is not None:
         trained.model.generation_config.pad_token_id = 0

@@ -76,9 +76,7 @@ def main() -> None:
     bar = tqdm(range(given.steps), mininterval=5)
     for step in bar:
         rng = np.random.default_rng([given.seed, step])
-        starts = rng.choice(stream.paragraph_starts, size=given.batch, p=stream.paragraph_chances)
-        rows = [stream.ids[(begin := min(start, len(stream.ids) - LENGTH)) : begin + LENGTH] for start in starts]
-        apart, _ = divergences(model, lens, torch.from_numpy(np.stack(rows).astype(np.int64)))
+        apart, _ = divergences(model, lens, torch.from_numpy(stream.draw(given.batch, LENGTH, rng)))
         optimizer.zero_grad()
         apart.sum().backward()
         optimizer.step()

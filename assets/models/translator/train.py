@@ -20,7 +20,7 @@ from words import build_tokenizer, collect, features
 
 sys.path.append(str(Path(__file__).parents[1]))  # what the programs of all models share lies beside their folders
 from muon import Muon
-from training import Checkpoint, Steps, Trained, finish, read_recipe, run_steps, trapezoid
+from training import Checkpoint, Trained, finish, read_recipe, run_steps, steps_of
 
 HERE = Path(__file__).parent
 
@@ -215,16 +215,7 @@ def train(recipe: Recipe, folder: Path) -> None:
         model.train()
         return "held_out_exact", exact, f"{exact:.1%} exact"
 
-    steps = Steps(
-        count=recipe.steps,
-        rates=(recipe.muon_learning_rate, recipe.adam_learning_rate),
-        factor=lambda step: trapezoid(step, recipe.steps, recipe.warmup_steps, recipe.decay_part),
-        gradient=gradient,
-        measure=measure,
-        measured_every=200,
-        smoothing=0.95,
-        saved_every_s=120,
-    )
+    steps = steps_of(recipe, gradient, measure, 200, smoothing=0.95, saved_every_s=120)
     run = run_steps(trained, steps, checkpoint, state)
     if run is not None:
         finish(folder, model, tokenizer, recipe, run)
