@@ -130,8 +130,14 @@ const draw = async () => {
   element.dispatchEvent(new CustomEvent("chart-drawn", { bubbles: true }));
 };
 const redraw = async () => {
-  if (figure && !window.Plotly) await plotly();
+  if (figure && !window.Plotly && !(await plotly().catch(() => null))) {
+    // Said in the chart's place, where the eye is
+    empty.hidden = false;
+    empty.textContent = "The program that draws charts could not be fetched: the server does not answer. Try again.";
+    return;
+  }
   if (!figure) return;
+  empty.hidden = true;
   const { data, layout } = themed(figure);
   plot.style.minHeight = `${layout.height || 300}px`;
   await window.Plotly.react(plot, data, layout, config);

@@ -85,9 +85,9 @@ window.playground = (() => {
     (fetching ??= new Promise((done, failed) => {
       const script = document.createElement("script");
       script.src = "playground/plotly.js";
-      script.onload = () => done(window.Plotly);
-      script.onerror = () => {
-        fetching = undefined;
+      script.onload = script.onerror = () => {
+        if (window.Plotly) return done(window.Plotly);
+        fetching = undefined; // the next chart asks again
         script.remove();
         failed(new Error("plotly.js could not be fetched"));
       };

@@ -124,9 +124,7 @@ def prepare(
             return
         compression = replace(compression, heads=resolve(compression, ranked))
     if compression.method == "distilled":
-        yield from (
-            event for event in distil(loaded, compression.steps, cancel) if isinstance(event, CompressionProgress)
-        )
+        yield from distil(loaded, compression.steps, cancel)
         if cancel.is_set():
             return
     yield compression

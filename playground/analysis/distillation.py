@@ -29,8 +29,10 @@ _STEPS_A_WRITING = 4  # that are taken on the same passages
 _LEARNING_RATE = 1e-3
 _SEED = 7
 
-# The last student of each model: to show another head of it, it is not trained once more
-_students: "WeakKeyDictionary[nn.Module, tuple[int, LoadedModel]]" = WeakKeyDictionary()
+_KEPT = 4  # students of a model
+
+# By the number of their steps, on which alone they depend: none is trained twice, nor to show another head of it
+_students: "WeakKeyDictionary[nn.Module, dict[int, LoadedModel]]" = WeakKeyDictionary()
 
 
 def left_out_layers(loaded: LoadedModel) -> tuple[int, ...]:
@@ -38,12 +40,16 @@ def left_out_layers(loaded: LoadedModel) -> tuple[int, ...]:
     return tuple(range(1, len(anatomy_of(loaded).blocks) - 1))
 
 
-def distil(loaded: LoadedModel, steps: int, cancel: threading.Event) -> Iterator[CompressionProgress | LoadedModel]:
-    """Yield how far it is, and last the student; nothing of it if it was stopped before. The model stays as it is.
+def distil(loaded: LoadedModel, steps: int, cancel: threading.Event) -> Iterator[CompressionProgress]:
+    """Train a student, and yield how far it is; trained_student has it then. The model stays as it is.
 
-    Raises PlaygroundError for a model that is no decoder, too large, or has two layers already.
+    Setting `cancel` ends it within one step, without a student. Raises PlaygroundError for a model that is no decoder,
+    too large, or has two layers already.
     """
     _check(loaded, steps)
+    kept = _students.setdefault(loaded.model, {})
+    if steps in kept:
+        return
     teacher, student = loaded.model, _begin(loaded)
     optimizer = torch.optim.AdamW(student.parameters(), lr=_LEARNING_RATE, weight_decay=0.0)
     generator = torch.Generator(device=teacher.device).manual_seed(_SEED)
@@ -67,9 +73,9 @@ def distil(loaded: LoadedModel, steps: int, cancel: threading.Event) -> Iterator
     student.requires_grad_(False)
     dtype = str(next(student.parameters()).dtype).removeprefix("torch.")
     spec = replace(read_spec(student, loaded.spec.name, loaded.spec.kind), dtype=dtype)
-    found = replace(loaded, model=student, spec=spec)
-    _students[teacher] = (steps, found)
-    yield found
+    while len(kept) >= _KEPT:
+        del kept[next(iter(kept))]
+    kept[steps] = replace(loaded, model=student, spec=spec)
 
 
 def mean_divergence(teacher: Any, student: Any, ids: torch.Tensor) -> torch.Tensor:
@@ -81,11 +87,11 @@ def mean_divergence(teacher: Any, student: Any, ids: torch.Tensor) -> torch.Tens
 
 
 def trained_student(loaded: LoadedModel, steps: int) -> LoadedModel:
-    """Return the student that was trained last. Raises PlaygroundError where it is gone."""
-    known = _students.get(loaded.model)
-    if known is None or known[0] != steps:
-        raise PlaygroundError("This student is no longer kept, since another was trained: compress and compare anew.")
-    return known[1]
+    """Return a student that was trained for so many steps. Raises PlaygroundError where it is gone."""
+    found = _students.get(loaded.model, {}).get(steps)
+    if found is None:
+        raise PlaygroundError("This student is no longer kept, since others were trained: compress and compare anew.")
+    return found
 
 
 def has_student(loaded: LoadedModel) -> bool:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from playground.analysis.logit_lens import ResidualStream
-from playground.attention.attention import check_place, check_places
+from playground.attention.ranges import check_place, check_places
 from playground.models.loading import LoadedModel
 from playground.records import Neighbour, PlaygroundError, Token, TokenPaths
 from playground.records.embeddings import MOST_PATHS

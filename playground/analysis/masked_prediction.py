@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from playground.attention.attention import check_places
 from playground.attention.interface import AttentionCall, additive, capture_calls, causal_mask, is_installed
 from playground.attention.places import kind_of
+from playground.attention.ranges import check_places
 from playground.decoding.plan import check_context
 from playground.models.loading import LoadedModel
 from playground.models.reading import start_tokens

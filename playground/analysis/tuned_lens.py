@@ -37,7 +37,7 @@ class TunedLens:
         layer = 0 if stage.part == "input" else stage.layer + 1
         if layer == len(self.weights):
             return states
-        weight, bias = self.weights[layer].to(states.device), self.biases[layer].to(states.device)
+        weight, bias = (map[layer].to(states.device, torch.float32) for map in (self.weights, self.biases))
         return states + (states.float() @ weight.T + bias).to(states.dtype)
 
 
@@ -64,7 +64,7 @@ def read_tuned_lens(path: str | Path, loaded: LoadedModel) -> TunedLens:
                     raise PlaygroundError(
                         f"This is no tuned lens for {spec.name}, whose width is {width}: {name!r} is {shape}."
                     )
-            tensors = {name: file.get_tensor(name).float() for name in wanted}
+            tensors = {name: file.get_tensor(name) for name in wanted}
     except (OSError, SafetensorError) as error:
         raise PlaygroundError(f"This is no safetensors file, or a damaged one: {str(error)[:120]}.") from error
     if not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):

@@ -1,13 +1,10 @@
 """Where every head looked, of one text."""
 
 import math
-import operator
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 
 from playground.attention.capture import Capture
@@ -17,11 +14,12 @@ from playground.attention.interface import AttentionCall
 from playground.attention.layers import Layers
 from playground.attention.map_view import view_weights
 from playground.attention.norms import transformed_values
+from playground.attention.overview import all_tiles
 from playground.attention.patterns import score_patterns
-from playground.attention.tiles import MAX_TILE, block_of
-from playground.attention.weights import ALL, bias_row, compute_scores, own_output, per_query_head, weights_of
+from playground.attention.query_key import query_key_row
+from playground.attention.ranges import check_place, check_places, one_place
+from playground.attention.tiles import MAX_TILE
 from playground.attention.words import group_words, merge_words
-from playground.models.cores import on_all_cores
 from playground.records import (
     AttentionKind,
     AttentionShape,
@@ -152,7 +150,7 @@ class Attention:
         layer = check_place("layer", layer, layers.n_layers)
         if head is None:
             return layers.weights(layer).numpy()
-        return layers.weights(layer, _one("head", head, layers.n_heads)).numpy()[0]
+        return layers.weights(layer, one_place("head", head, layers.n_heads)).numpy()[0]
 
     def head_map(self, layer: int, head: int, kind: AttentionKind = "self", view: MapView | None = None) -> HeadMap:
         """Return the weights of one head, or what `view` makes of its layer, with the tokens of rows and columns."""
@@ -176,7 +174,7 @@ class Attention:
     def rows(self, query: int, kind: AttentionKind = "self") -> HeadRows:
         """Return where every head of every layer looked from one position."""
         layers, query_tokens, key_tokens = self._layers(kind), self.query_tokens(kind), self.key_tokens(kind)
-        queries = _one("query", query, len(query_tokens))
+        queries = one_place("query", query, len(query_tokens))
         weights = np.zeros((layers.n_layers, layers.n_heads, len(key_tokens)), dtype=np.float32)
         for layer in range(layers.n_layers):
             row = layers.weights(layer, queries=queries)[:, 0].numpy()  # (head, key)
@@ -186,15 +184,7 @@ class Attention:
     def summary(self, kind: AttentionKind = "self", max_tile: int = MAX_TILE) -> AttentionSummary:
         """Return all heads as tiles of at most `max_tile` x `max_tile`: each cell the maximum of a block of weights."""
         layers, query_tokens, key_tokens = self._layers(kind), self.query_tokens(kind), self.key_tokens(kind)
-        block = block_of(len(query_tokens), len(key_tokens), max_tile)
-        n_rows, n_columns = math.ceil(len(query_tokens) / block[0]), math.ceil(len(key_tokens) / block[1])
-        tiles = np.zeros((layers.n_layers, layers.n_heads, n_rows, n_columns), dtype=np.uint8)
-
-        def fill(layer: int) -> None:
-            maxima = layers.maxima(layer, block)  # (head, row, column)
-            tiles[layer, : len(maxima)] = maxima.mul(255).round_().clamp_(0, 255).to(torch.uint8).numpy()
-
-        on_all_cores(fill, range(layers.n_layers))
+        tiles = all_tiles(layers, len(query_tokens), len(key_tokens), max_tile)
         return AttentionSummary(kind, tiles, query_tokens, key_tokens, layers.indices)
 
     def patterns(self, kind: AttentionKind = "self") -> HeadPatterns:
@@ -213,7 +203,8 @@ class Attention:
         found, (_, call) = self.head_map(layer, head, kind), self._call(layer, kind)
         if self._model is None:
             raise PlaygroundError("The model of this attention is not at hand, so only its weights can be shown.")
-        values = transformed_values(self._model, call, _one("head", head, call.query.shape[1]))[0]  # (key, d_model)
+        heads = one_place("head", head, call.query.shape[1])
+        values = transformed_values(self._model, call, heads)[0]  # (key, d_model)
         value_norms = values.norm(dim=-1).cpu().numpy()
         return NormMap(
             kind=kind,
@@ -285,36 +276,15 @@ class Attention:
         """
         layers, call = self._call(layer, kind)
         query_tokens = self.query_tokens(kind)
-        heads, queries = _one("head", head, layers.n_heads), _one("query", query, len(query_tokens))
-        with torch.inference_mode():
-            scores = compute_scores(call, heads, queries)
-            weights = weights_of(call, scores.masked, heads, queries)[0, 0]  # (key,)
-            keys, values = (per_query_head(states, layers.n_heads)[head].float() for states in (call.key, call.value))
-            hidden = scores.masked <= torch.finfo(torch.float32).min / 2
-            masked = scores.masked.masked_fill(hidden, -torch.inf)
-            stages = [scores.raw[0, 0], scores.scaled[0, 0], masked[0, 0], weights]  # each (key,)
-            keys, values, *stages = (part[layers.keys] for part in (keys, values, *stages))
-            arrays = [call.query[0, head, query].float(), keys, *stages, values, stages[-1] @ values]
-            q, k, raw, scaled, masked_row, row, v, output = (array.cpu().numpy() for array in arrays)
-        return QueryKeyRow(
+        return query_key_row(
+            call,
+            layers.keys,
+            check_place("head", head, layers.n_heads),
+            check_place("query", query, len(query_tokens)),
             kind=kind,
             layer=layer,
-            head=head,
-            query=query,
-            q=q,
-            k=k,
-            raw=raw,
-            scaled=scaled,
-            masked=masked_row,
-            weights=row,
-            v=v,
-            output=output,
             query_token=query_tokens[query],
             key_tokens=self.key_tokens(kind),
-            scaling=call.scaling,
-            softcap=call.softcap,
-            position_bias=None if call.position_bias is None else bias_row(call, head, query),
-            model_output=own_output(call, head, query) if layers.keys == ALL else None,
         )
 
     def _call(self, layer: int, kind: AttentionKind) -> tuple[Layers, AttentionCall]:
@@ -334,24 +304,3 @@ class Attention:
                 said += " The target is empty: give what the model wrote, or should have written, too."
             raise PlaygroundError(said)
         return self._capture.layers[kind]
-
-
-def check_place(name: str, value: Any, size: int) -> int:
-    """Return `value` if it counts one of `size` things from 0, else raise PlaygroundError with the range."""
-    try:
-        place = operator.index(value)
-    except TypeError:
-        place = -1
-    if isinstance(value, bool) or not 0 <= place < size:
-        raise PlaygroundError(f"{name} must be a whole number from 0 to {size - 1}, not {str(value)[:40]}.")
-    return place
-
-
-def check_places(name: str, values: Sequence[object], size: int) -> tuple[int, ...]:
-    """Return the places in order, each once; PlaygroundError where one is out of range."""
-    return tuple(sorted({check_place(name, value, size) for value in values}))
-
-
-def _one(name: str, value: int, size: int) -> slice:
-    place = check_place(name, value, size)
-    return slice(place, place + 1)

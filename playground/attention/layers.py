@@ -6,7 +6,6 @@ from typing import Protocol
 
 import torch
 
-from playground.attention import weights
 from playground.attention.interface import AttentionCall, eager_weights
 from playground.attention.tiles import TilesAhead
 from playground.attention.trace import Trace
@@ -131,8 +130,8 @@ class CapturedLayers:
         if not self.is_plain(layer) or self.keys != ALL:
             yield ALL, self.weights(layer)
             return
-        for queries, found in weight_stripes(self.calls[layer], weights.STRIPE):
-            yield queries, found.cpu()
+        for queries, weights in weight_stripes(self.calls[layer]):
+            yield queries, weights.cpu()
 
     def maxima(self, layer: int, block: tuple[int, int]) -> torch.Tensor:
         if self.tiles is not None and (found := self.tiles.of(self.calls[layer], block)) is not None:

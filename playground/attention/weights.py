@@ -50,12 +50,13 @@ def compute_weights(call: AttentionCall, heads: slice = ALL, queries: slice = AL
     return weights_of(call, scores, heads, queries)
 
 
-def weight_stripes(call: AttentionCall, n_rows: int) -> Iterator[tuple[slice, torch.Tensor]]:
-    """Give the weights of `n_rows` queries at a time, and which queries they are  # float32 (head, query, key).
+def weight_stripes(call: AttentionCall, n_rows: int | None = None) -> Iterator[tuple[slice, torch.Tensor]]:
+    """Give the weights of `n_rows` (STRIPE) queries at a time, and which these are  # float32 (head, query, key).
 
     So they stay in the processor's cache. Of a causal call the keys end at the last query: none of them sees more.
     At 1,024 tokens that takes a third of the time of all weights at once.
     """
+    n_rows = n_rows or STRIPE
     n_queries, n_keys = call.query.shape[2], call.key.shape[2]
     is_causal = call.mask is None and call.is_causal and n_queries == n_keys
     is_bare = is_causal and call.softcap is None and call.position_bias is None and call.sinks is None

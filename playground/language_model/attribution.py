@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterator
 
 from playground.analysis.attribution import attribution, gradient_attribution
-from playground.attention.attention import check_place
+from playground.attention.ranges import check_place
 from playground.language_model.texts import GivenText, Reader, TextOrIds
 from playground.records import Attribution, Baseline, ReadText
 

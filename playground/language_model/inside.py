@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 
 from playground.analysis.embeddings import nearest_tokens, trace_tokens
@@ -10,7 +11,7 @@ from playground.analysis.logit_lens import ResidualStream, logit_lens, read_resi
 from playground.analysis.token_loss import token_loss, written_tokens
 from playground.analysis.tuned_lens import ABSENT, TunedLens, own_tuned_lens, read_tuned_lens
 from playground.analysis.what_if import MOST_WRITTEN, what_if, write_changed
-from playground.attention.attention import check_place
+from playground.attention.ranges import check_place
 from playground.language_model.texts import GivenText, Reader, TextOrIds
 from playground.records import (
     Change,
@@ -66,7 +67,11 @@ class Inside(Reader):
 
         Raises PlaygroundError where none came, or the file was made for another model.
         """
-        found = path or own_tuned_lens(self.loaded)
+        return self._own_lens if path is None else read_tuned_lens(path, self.loaded)
+
+    @cached_property
+    def _own_lens(self) -> TunedLens:
+        found = own_tuned_lens(self.loaded)
         if found is None:
             raise PlaygroundError(ABSENT.format(name=self.spec.name))
         return read_tuned_lens(found, self.loaded)

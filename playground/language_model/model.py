@@ -10,9 +10,10 @@ from playground.analysis.masked_prediction import predict_masked
 from playground.analysis.model_card import read_model_card
 from playground.analysis.positions import read_positions
 from playground.analysis.repeated import repeated_ids
-from playground.attention.attention import Attention, check_place
+from playground.attention.attention import Attention
 from playground.attention.budget import DEFAULT_MAX_BYTES
 from playground.attention.capture import capture_attention
+from playground.attention.ranges import check_place
 from playground.attention.tiles import TilesAhead
 from playground.decoding import run as decoding
 from playground.decoding.plan import eos_ids

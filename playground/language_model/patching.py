@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from playground.analysis.patching import patched_prediction, patching_map
 from playground.analysis.token_loss import written_tokens
-from playground.attention.attention import check_place
+from playground.attention.ranges import check_place
 from playground.language_model.texts import Reader
 from playground.records import PatchedPart, PatchedPrediction, PatchingMap, ReadText, TextIds
 

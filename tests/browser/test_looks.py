@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import generate
+from tests.browser.conftest import generate, set_number, wait_for_maps
 
 
 @pytest.mark.parametrize("width", [360, 719, 1280, 1920])
@@ -54,3 +54,18 @@ def test_the_theme_button_reaches_text_and_charts(page: Page) -> None:
 def test_a_dark_system_gets_a_dark_page(open_page: Callable[..., Page]) -> None:
     page = open_page(theme="dark")
     expect(page.locator("body")).to_have_class("dark")
+
+
+def test_without_the_program_that_draws_charts_a_chart_says_so_and_the_next_asks_again(page: Page) -> None:
+    page.route("**/plotly.js", lambda route: route.fulfill(body="", content_type="text/javascript"))
+    page.reload()
+    expect(page.locator("#generate")).to_be_enabled()
+    set_number(page, "max-new-tokens", 2)
+    page.locator("#prompt textarea").fill("Once upon a time")
+    page.locator("#generate").click()
+    said = page.locator("#head-map .chart-empty")
+    expect(said).to_contain_text("could not be fetched")
+    page.unroute("**/plotly.js")
+    page.locator("#generate").click()
+    wait_for_maps(page)
+    expect(said).to_be_hidden()

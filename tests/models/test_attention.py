@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from playground.attention.attention import check_place
 from playground.attention.interface import is_installed
+from playground.attention.ranges import check_place
 from playground.records import PlaygroundError
 from tests.models.checkpoints import CONTEXT
 

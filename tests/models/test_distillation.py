@@ -1,8 +1,10 @@
 """A student of two layers comes nearer to its model step by step, and the model stays as it is."""
 
+import gc
 import math
 import shutil
 import threading
+import weakref
 
 import pytest
 import torch
@@ -10,13 +12,12 @@ from transformers import GPT2Config, GPT2LMHeadModel, GPTNeoXConfig, GPTNeoXForC
 
 import playground
 from playground.analysis import distillation
-from playground.analysis.distillation import distil, left_out_layers, mean_divergence
+from playground.analysis.distillation import distil, left_out_layers, mean_divergence, trained_student
 from playground.models.catalogue import resolve
 from playground.records import (
     MOST_DISTILLED,
     CompressedModel,
     Compression,
-    CompressionProgress,
     GenerationSettings,
     PlaygroundError,
 )
@@ -46,8 +47,8 @@ def build(family, layers=LAYERS):
 
 
 def run(lm, steps, cancel=None):
-    events = list(distil(lm.loaded, steps, cancel or threading.Event()))
-    return [event for event in events if isinstance(event, CompressionProgress)], events[-1]
+    progress = list(distil(lm.loaded, steps, cancel or threading.Event()))
+    return progress, trained_student(lm.loaded, steps)
 
 
 def test_the_divergence_by_hand():
@@ -108,7 +109,30 @@ def test_it_is_stopped():
         if len(events) == 3:
             cancel.set()
     assert len(events) == 3
-    assert all(isinstance(event, CompressionProgress) for event in events)
+    with pytest.raises(PlaygroundError, match="no longer kept"):
+        trained_student(lm.loaded, 50)
+
+
+def test_none_is_trained_twice_and_a_few_are_kept():
+    lm = build("gpt2")
+    progress, student = run(lm, 2)
+    assert len(progress) == 2
+    again, same = run(lm, 2)
+    assert not again
+    assert same is student
+    for steps in (3, 4, 5, 6):
+        run(lm, steps)
+    with pytest.raises(PlaygroundError, match="no longer kept"):
+        trained_student(lm.loaded, 2)
+
+
+def test_students_go_with_their_model():
+    lm = build("gpt2")
+    run(lm, 2)
+    gone = weakref.ref(lm.loaded.model)
+    del lm
+    gc.collect()
+    assert gone() is None
 
 
 @pytest.mark.parametrize("steps", [0, -1, MOST_DISTILLED + 1])

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterator, Sequence
 
 from playground.analysis.head_importance import compare_with_attention
-from playground.attention.attention import check_place
+from playground.attention.ranges import check_place
 from playground.backends.holding import holds_models
 from playground.backends.local.models import LocalModels
 from playground.models.reading import read_ids
