@@ -133,7 +133,8 @@ const redraw = async () => {
   if (figure && !window.Plotly && !(await plotly().catch(() => null))) {
     // Said in the chart's place, where the eye is
     empty.hidden = false;
-    empty.textContent = "The program that draws charts could not be fetched: the server does not answer. Try again.";
+    empty.textContent = "The program that draws charts could not be fetched from the server. Trying again …";
+    setTimeout(redraw, 3000);
     return;
   }
   if (!figure) return;
