@@ -12,6 +12,7 @@ from playground.ui.room import SECOND, room_line, unknown_line
 from playground.ui.session import Visit
 from playground.ui.status import AT_ONCE, says_errors, status_line
 from playground.ui.tabs.attention import AttentionTab
+from playground.ui.tabs.compression import CompressionTab
 from playground.ui.text_panel import TextPanel, prompts_for
 
 
@@ -19,7 +20,13 @@ class ModelChoice:
     """Joins the choice of a model, and the prompt, to what depends on them."""
 
     def __init__(
-        self, backend: Backend, visit: gr.State, panel: TextPanel, decoding: DecodingControls, attention: AttentionTab
+        self,
+        backend: Backend,
+        visit: gr.State,
+        panel: TextPanel,
+        decoding: DecodingControls,
+        attention: AttentionTab,
+        compression: CompressionTab,
     ) -> None:
         self.backend = backend
         self.visit = visit
@@ -27,6 +34,7 @@ class ModelChoice:
         self.status = panel.status
         self.decoding = decoding
         self.attention = attention
+        self.compression = compression
 
     def wire(self, page: gr.Blocks) -> None:
         """Attach every handler."""
@@ -35,7 +43,12 @@ class ModelChoice:
         gr.on(
             [page.load, panel.model.change],
             self.on_model,
-            inputs_kwargs={"model": panel.model, "prompt": panel.prompt, "visit": self.visit},
+            inputs_kwargs={
+                "model": panel.model,
+                "prompt": panel.prompt,
+                "visit": self.visit,
+                "method": self.compression.method,
+            },
             outputs=[
                 panel.prompt,
                 *panel.examples,
@@ -44,6 +57,8 @@ class ModelChoice:
                 panel.analyse,
                 self.attention.kind,
                 panel.status,
+                self.compression.method,
+                *self.compression.depending(),
             ],
             **AT_ONCE,
         )
@@ -68,8 +83,8 @@ class ModelChoice:
         return room_line(spec, n_prompt, int(max_new_tokens)) + unknown_line(unknown)
 
     @says_errors
-    def on_model(self, model: str, prompt: str, visit: Visit) -> dict[Any, Any]:
-        """Offer what the chosen model can do: its examples, a second text, and to analyse where it cannot write."""
+    def on_model(self, model: str, prompt: str, visit: Visit, method: str) -> dict[Any, Any]:
+        """Offer what the chosen model can do: examples, a second text, a student, to analyse where it cannot write."""
         prompts = prompts_for(self.backend, model)
         offered = {example for name in self.backend.models() for example in prompts_for(self.backend, name)}
         is_other_example = prompt in offered - {*prompts}  # nothing that the visitor has typed is replaced
@@ -87,4 +102,5 @@ class ModelChoice:
             self.panel.generate: gr.Button(variant="secondary" if kind == "encoder" else "primary"),
             self.panel.analyse: gr.Button(variant="primary" if kind == "encoder" else "secondary"),
             self.attention.kind: gr.Radio(visible=kind == "encoder-decoder") if is_empty else gr.skip(),
+            **self.compression.offer(self.backend, model, method),
         }

@@ -119,7 +119,7 @@ class Wiring:
         Preview(self.backend, panel.prompt, panel.model, self.decoding).wire(page)
         panel.stop.click(self.writer.on_stop, **AT_ONCE)
         on_leaving(page, self.writer.on_stop)  # a closed tab leaves no run behind
-        ModelChoice(self.backend, self.visit, panel, self.decoding, self.attention).wire(page)
+        ModelChoice(self.backend, self.visit, panel, self.decoding, self.attention, self.tabs.compression).wire(page)
 
     def wire_generation(self) -> list[Any]:
         """Whatever brings another text, each followed by the instruments; return when each is shown."""

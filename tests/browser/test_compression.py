@@ -62,6 +62,15 @@ def test_what_cannot_be_done_is_said(page: Page, method: str, field: str, typed:
     expect(page.locator("#compress-start")).to_be_enabled()
 
 
+def test_the_student_that_came_with_a_model_is_compared(page: Page) -> None:
+    analyse(page, TEXT)
+    open_tab(page, "Compress")
+    choose(page, "Method", "distilled: the student that came with the model")
+    expect(page.locator("#compress-about")).to_contain_text("trained before")
+    compress(page, 1)
+    expect(page.locator("#compress-table .chosen")).to_contain_text("student that came with it")
+
+
 def test_it_is_stopped(page: Page) -> None:
     analyse(page, TEXT)
     open_tab(page, "Compress")

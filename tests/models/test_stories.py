@@ -9,6 +9,8 @@ import pytest
 import torch
 
 import playground
+from playground.analysis.compression_parts import drop_layers
+from playground.analysis.distillation import left_out_layers, mean_divergence, shipped_student
 from playground.models.catalogue import bundled_names
 
 FOLDER = Path(__file__).parents[2] / "assets" / "models" / "stories"
@@ -57,6 +59,28 @@ def test_it_is_bundled_small_and_long_enough(stories):
     assert all(path.stat().st_size < 10_000_000 for path in files)
     assert sum(path.stat().st_size for path in files) < 25_000_000
     assert json.loads((FOLDER / "config.json").read_text())["dtype"] == "bfloat16"
+
+
+def test_its_student_predicts_as_it_does_far_more_than_the_same_layers_untrained(stories):
+    student = shipped_student(stories.loaded)
+    assert student.spec.n_layers == 2
+    assert (FOLDER / "student" / "model.safetensors").stat().st_size < 10_000_000
+    prompts = ("Once upon a time", "The little dog ran", "Mother said that")
+    written = [stories.generate(text, strategy="sample", seed=3, max_new_tokens=60).ids for text in prompts]
+    untrained = drop_layers(stories.loaded, left_out_layers(stories.loaded))
+    models = (student, untrained)
+    nats = [
+        [mean_divergence(stories.loaded.model, one.model, torch.tensor([ids])).item() for ids in written]
+        for one in models
+    ]
+    assert max(nats[0]) < 1
+    assert sum(nats[0]) < sum(nats[1]) / 4
+
+
+def test_the_card_of_the_student_holds_figures():
+    card = (FOLDER / "student" / "README.md").read_text()
+    assert card.startswith("---\nlicense: cc-by-4.0\n")
+    assert "{" not in card
 
 
 def test_the_card_names_data_and_licences():

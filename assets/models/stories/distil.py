@@ -31,7 +31,7 @@ class Recipe:
     """Everything that decides what the student becomes."""
 
     seed: int = 20
-    steps: int = 1000
+    steps: int = 600
     batch: int = 8  # passages a step
     length: int = 256  # tokens of a passage
     muon_learning_rate: float = 5e-3

@@ -48,6 +48,10 @@ class LocalCompressing(LocalModels):
         """Return one head's map in the model and in a compressed copy of it."""
         return self._pool.get(model).compressed_maps(text, compression, head)
 
+    def has_student(self, model: str) -> bool:
+        """Return whether a distilled student came with the model."""
+        return self._pool.get(model).has_student
+
     def cost(self, model: str) -> ModelCost:
         """Return what a model computes, reads and keeps for each token."""
         return self._pool.get(model).cost()

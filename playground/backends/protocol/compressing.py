@@ -44,6 +44,10 @@ class Compresses(Protocol):
         """Return one head's map in the model and in a compressed copy of it."""
         ...
 
+    def has_student(self, model: str) -> bool:
+        """Return whether a distilled student came with the model."""
+        ...
+
     def cost(self, model: str) -> ModelCost:
         """Return what a model computes, reads and keeps for each token."""
         ...

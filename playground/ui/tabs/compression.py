@@ -38,8 +38,8 @@ MOST_NAMED = 64  # layers
 HINT = "Generate or analyse a text, choose how to compress, and press “Compress and compare”."
 TABLE_HINT = f"<p class='compare-empty'>{HINT} Size, speed, perplexity and divergence of each copy appear here.</p>"
 TEXT_HINT = "<p class='compare-empty'>What it writes from the prompt above, with the settings above.</p>"
-# A student that came with a model is for Python: no bundled model has one yet
-CHOICES = [(name, method) for method, name in METHODS.items() if method != "student"]
+CHOICES = [(name, method) for method, name in METHODS.items()]
+FIRST: CompressionMethod = "int8"  # is chosen when the page opens
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,14 @@ class CompressionTab:
             return self.empty(reason) | {self.start: gr.Button(interactive=False)}
         return self.show_variants(session) | {self.start: gr.Button(interactive=True)}
 
+    def offer(self, backend: Backend, model: str, method: str) -> dict[Any, Any]:
+        """Return the methods that there are for a model, with what depends on the one that is chosen."""
+        methods = [(name, one) for name, one in CHOICES if one != "student" or backend.has_student(model)]
+        if any(one == method for _, one in methods):
+            return {self.method: gr.Dropdown(choices=methods)}
+        dependent = dict(zip(self.depending(), self.show_method(FIRST), strict=True))
+        return {self.method: gr.Dropdown(choices=methods, value=FIRST), **dependent}
+
     def empty(self, reason: str = "") -> dict[Any, Any]:
         """Return the tab without any copy, and why."""
         table = f"<p class='compare-empty'>{html.escape(reason)}</p>" if reason else TABLE_HINT
@@ -170,7 +178,7 @@ def build_compression() -> CompressionTab:
         )
         with gr.Row(elem_id="compress-options"):
             method = gr.Dropdown(
-                CHOICES, value="int8", label="Method", filterable=False, elem_id="compress-method", min_width=220
+                CHOICES, value=FIRST, label="Method", filterable=False, elem_id="compress-method", min_width=220
             )
             percent = gr.Slider(
                 0, MOST_PERCENT, 50, step=5, label="Weights pruned, %", elem_id="compress-percent", visible=False,
@@ -195,7 +203,7 @@ def build_compression() -> CompressionTab:
                 "", label="Measured on", placeholder="The text above; or paste another here …", lines=1, max_lines=4,
                 elem_id="compress-text", min_width=240, scale=2,
             )  # fmt: skip
-        about = gr.HTML(f"<p>{html.escape(ABOUT['int8'])}</p>", elem_classes=["caption"], elem_id="compress-about")
+        about = gr.HTML(f"<p>{html.escape(ABOUT[FIRST])}</p>", elem_classes=["caption"], elem_id="compress-about")
         with gr.Row(elem_id="compress-bar"):
             start = gr.Button("Compress and compare", variant="primary", elem_id="compress-start", min_width=180)
             stop = gr.Button("Stop", elem_id="compress-stop", interactive=False, min_width=80)

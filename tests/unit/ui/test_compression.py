@@ -1,10 +1,14 @@
 """What is typed into the fields of Compress and Cost may be anything."""
 
+from dataclasses import fields
+from types import SimpleNamespace
+
 import pytest
 
 from playground.records import PlaygroundError
-from playground.ui.tabs.compression import MOST_NAMED, compression_from
+from playground.ui.tabs.compression import FIRST, MOST_NAMED, CompressionTab, compression_from
 from playground.ui.tabs.cost import FIELDS, assumptions_from
+from playground.views.compression import ABOUT, METHODS
 
 GOOD = {name: max(low, min(high, 10)) for name, (_, _, low, high) in FIELDS.items()}
 
@@ -33,6 +37,22 @@ def test_fields_are_read():
 def test_what_cannot_be_read_is_said(given, message):
     with pytest.raises(PlaygroundError, match=message):
         compression_from(*given)
+
+
+@pytest.mark.parametrize(
+    ("model", "chosen", "stays"), [("ours", "student", True), ("other", "student", False), ("other", "int4", True)]
+)
+def test_a_student_is_offered_with_the_model_that_it_came_with(model, chosen, stays):
+    names = [field.name for field in fields(CompressionTab)]
+    tab = CompressionTab(**dict(zip(names, names, strict=True)))
+    answer = tab.offer(SimpleNamespace(has_student=lambda model: model == "ours"), model, chosen)
+    offered = [method for _, method in answer["method"].choices]
+    assert ("student" in offered) == (model == "ours")
+    assert len(offered) == len(METHODS) - (model != "ours")
+    assert set(answer) == ({"method"} if stays else {"method", *tab.depending()})
+    if not stays:
+        assert answer["method"].value == FIRST
+        assert answer["about"] == f"<p>{ABOUT[FIRST]}</p>"
 
 
 def test_assumptions_are_read():

@@ -130,7 +130,9 @@ def test_another_model_takes_the_place_of_an_example_and_of_nothing_else(typed, 
     panel = SimpleNamespace(
         prompt="prompt", second="second", generate="generate", analyse="analyse", status="status", examples=("button",)
     )
-    choice = ModelChoice(backend, None, panel, None, SimpleNamespace(kind="kind"))
-    answer = choice.on_model("two", typed, Visit())
+    compression = SimpleNamespace(offer=lambda backend, model, method: {"method": (model, method)})
+    choice = ModelChoice(backend, None, panel, None, SimpleNamespace(kind="kind"), compression)
+    answer = choice.on_model("two", typed, Visit(), "int8")
+    assert answer["method"] == ("two", "int8")
     assert answer["prompt"] == (shown or gr.skip())
     assert answer["button"].value == "of two"
