@@ -65,6 +65,9 @@ class _Pair:
 
         with torch.inference_mode(), hooked(self.loaded.model) as hooks:
             self.own.start_at(hooks, layer, n_copies)
+            if layer < len(self.modules) - 1:  # a swap in the last one may be at any place
+                self.own.narrow(hooks)
+            hooks.fuse()
             hooks.after(self.modules[layer], swap)
             found = self.own.distributions(hooks.model, n_copies)
         if checked:

@@ -7,9 +7,11 @@ import pytest
 import torch
 
 import playground
+from playground.analysis.head_importance import Original
 from playground.backends import local
 from playground.models.anatomy import anatomy_of
-from playground.records import Change, PlaygroundError, TextIds
+from playground.models.hooks import hooked
+from playground.records import Change, PlaygroundError, ReadText, TextIds, Token
 from tests.models.families import (
     DECODERS,
     ENCODER_DECODERS,
@@ -215,6 +217,35 @@ def test_heads_that_look_at_the_source(family):
     expected = result.original_loss_nats[TOKEN] - result.loss_nats[TOKEN]
     assert last.changes[1, 0] == pytest.approx(float(expected), abs=2e-3)
     assert abs(float(expected)) > 1e-4
+
+
+@pytest.mark.parametrize(("family", "narrow"), [("gpt2", True), ("falcon", True), ("bloom", True), ("opt", False)])
+def test_what_no_head_changes_is_not_computed_again(family, narrow, monkeypatch):
+    """The last layer reads what follows its attention for one token, and a changed layer's heads look once."""
+    lm = tiny_lm(family)
+    read = ReadText(tuple(Token(id, "", "") for id in IDS))
+    with torch.inference_mode():
+        original = Original(lm.loaded, read, TOKEN, "self")
+    assert original.is_narrow is narrow
+    last = original.anatomy.blocks[-1]
+    rows = []
+    with torch.inference_mode(), hooked(lm.loaded.model) as hooks:
+        original.start_at(hooks, 1, 3)
+        original.narrow(hooks)
+        hooks.after(last.heads["self"].projection, lambda state: rows.append(state.shape[:2]))
+        found = original.log_probs(hooks.model, 3)
+    assert rows == [(3, 1 if narrow else TOKEN)]
+    np.testing.assert_allclose(found.numpy(), original.log_prob, atol=2e-3)
+    looked = []
+    attention = type(last.heads["self"].attention)
+    forward = attention.forward
+    monkeypatch.setattr(attention, "forward", lambda *args, **kwargs: looked.append(1) or forward(*args, **kwargs))
+    with torch.inference_mode(), hooked(lm.loaded.model) as hooks:
+        original.start_at(hooks, 1, 3)
+        original.attend(hooks, 1, 3)
+        found = original.log_probs(hooks.model, 3)
+    assert looked == ([1] if family == "bloom" else [])  # Bloom's adds the residual stream itself
+    np.testing.assert_allclose(found.numpy(), original.log_prob, atol=2e-3)
 
 
 def test_it_ends_when_it_is_stopped():
