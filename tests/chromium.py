@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from playwright.sync_api import Browser, Playwright
+from playwright.sync_api import Browser, BrowserContext, Playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 ARGUMENTS = [
@@ -42,3 +42,9 @@ def launch(playwright: Playwright) -> Browser:
     """Start the browser, without a window."""
     path = installed() or from_playwright(playwright)
     return playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+
+
+def launch_with_cache(playwright: Playwright, folder: Path) -> BrowserContext:
+    """Start the browser with a cache in `folder`: what a page has read and compiled is there for the next."""
+    path = installed() or from_playwright(playwright)
+    return playwright.chromium.launch_persistent_context(folder, executable_path=path, args=ARGUMENTS)

@@ -1,4 +1,4 @@
-"""One server and one browser for all browser tests; a fresh page for each, watched for errors and foreign hosts."""
+"""One server and one browser for all browser tests; a new page for each, watched for errors and foreign hosts."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
 from playground.backends.local import leave_a_core
-from tests.chromium import launch
+from tests.chromium import launch_with_cache
 from tests.server import running_app
 
 PATIENCE_MS = 60_000  # a shared machine of two cores may be busy; nothing here waits for a time to pass
@@ -28,22 +28,24 @@ def address() -> Iterator[str]:
 
 
 @pytest.fixture(scope="package")
-def browser() -> Iterator[Browser]:
+def context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
+    """Start the browser, all of whose pages share one cache, but nothing that they store."""
     with sync_playwright() as playwright:
-        chromium = launch(playwright)
+        chromium = launch_with_cache(playwright, tmp_path_factory.mktemp("chromium"))
         expect.set_options(timeout=PATIENCE_MS)
         yield chromium
         chromium.close()
 
 
 @contextmanager
-def watched_pages(browser: Browser) -> Iterator[Callable[..., Page]]:
+def watched_pages(context: BrowserContext) -> Iterator[Callable[..., Page]]:
     """Give what opens pages, which must stay without console errors and dialogs, and ask no host but their own.
 
-    It takes an address, what the line about the room says when the page can be used, and what a new context takes.
+    It takes an address, what the line about the room says when the page can be used, the size of the window, and
+    "light" or "dark" for what the visitor prefers.
     """
     complaints: list[str] = []
-    contexts = []
+    pages: list[Page] = []
 
     def watch(page: Page, host: str) -> None:
         page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
@@ -56,9 +58,17 @@ def watched_pages(browser: Browser) -> Iterator[Callable[..., Page]]:
         if parts.scheme not in ("data", "blob", "about") and parts.netloc != host:
             complaints.append(f"asked another host: {url}")
 
-    def opened(url: str, room: str = "of 512 tokens", **context: object) -> Page:
-        contexts.append(browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | context)))
-        page = contexts[-1].new_page()
+    def opened(
+        url: str,
+        room: str = "of 512 tokens",
+        *,
+        viewport: dict[str, int] | None = None,
+        color_scheme: str = "light",
+    ) -> Page:
+        page = context.new_page()
+        pages.append(page)
+        page.set_viewport_size(viewport or {"width": 1280, "height": 900})
+        page.emulate_media(color_scheme=color_scheme)
         page.set_default_timeout(PATIENCE_MS)
         watch(page, urlsplit(url).netloc)
         page.goto(url)
@@ -66,15 +76,25 @@ def watched_pages(browser: Browser) -> Iterator[Callable[..., Page]]:
         return page
 
     yield opened
-    for context in contexts:
-        context.close()
+    for page in pages:
+        if not page.is_closed():
+            forget(page)
+            page.close()
     assert complaints == []
 
 
+def forget(page: Page) -> None:
+    """Remove what a page has stored, so that the next begins as a new visitor's."""
+    page.context.clear_cookies()
+    origin = page.evaluate("location.origin")
+    session = page.context.new_cdp_session(page)
+    session.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "local_storage,indexeddb"})
+
+
 @pytest.fixture
-def open_page(browser: Browser, address: str) -> Iterator[Callable[..., Page]]:
+def open_page(context: BrowserContext, address: str) -> Iterator[Callable[..., Page]]:
     """Open pages of the server that all tests share."""
-    with watched_pages(browser) as opened:
+    with watched_pages(context) as opened:
 
         def open_page(width: int = 1280, height: int = 900, theme: str = "light") -> Page:
             page = opened(address, viewport={"width": width, "height": height}, color_scheme=theme)

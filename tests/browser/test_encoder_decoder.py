@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 import playground
 from playground.attention.attention import Attention
@@ -36,12 +36,12 @@ def served(folders: dict[str, Path]) -> Iterator[str]:
 
 
 @pytest.fixture
-def open_text(served: str, browser: Browser) -> Iterator[Callable[..., Page]]:
+def open_text(served: str, context: BrowserContext) -> Iterator[Callable[..., Page]]:
     """Open the page, take a model, and analyse two texts with it."""
-    with watched_pages(browser) as opened:
+    with watched_pages(context) as opened:
 
-        def open_text(model: str, first: str, second: str, **context: object) -> Page:
-            page = opened(served, "of 64 tokens to read", **context)
+        def open_text(model: str, first: str, second: str, **looks: object) -> Page:
+            page = opened(served, "of 64 tokens to read", **looks)
             if model != "marian":
                 page.locator("#model input").click()
                 page.get_by_role("option").filter(has_text=model).click()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 import playground
 from playground.language_model import LanguageModel
@@ -37,11 +37,11 @@ def served(folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def open_fill_in(served: str, browser: Browser) -> Iterator[Callable[..., Page]]:
-    with watched_pages(browser) as opened:
+def open_fill_in(served: str, context: BrowserContext) -> Iterator[Callable[..., Page]]:
+    with watched_pages(context) as opened:
 
-        def open_fill_in(**context: object) -> Page:
-            page = opened(served, "of 64 tokens", **context)
+        def open_fill_in(**looks: object) -> Page:
+            page = opened(served, "of 64 tokens", **looks)
             analyse(page, TEXT)
             open_tab(page, "Fill in")
             expect(word(page, "fox")).to_be_visible()

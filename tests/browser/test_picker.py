@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import chip_count, generate, open_tab, watched_pages
 from tests.hub import COMMIT, Fault, Hub, Repository, running_hub
@@ -49,9 +49,9 @@ def hub(served: Served, tiny_files: dict[str, bytes]) -> Hub:
 
 
 @pytest.fixture
-def open_at(browser: Browser) -> Iterator[Callable[..., Page]]:
+def open_at(context: BrowserContext) -> Iterator[Callable[..., Page]]:
     """Open pages that must stay without errors."""
-    with watched_pages(browser) as opened:
+    with watched_pages(context) as opened:
 
         def open_at(url: str, width: int = 1280, theme: str = "light") -> Page:
             return opened(url, viewport={"width": width, "height": 800}, color_scheme=theme)
@@ -293,7 +293,7 @@ def test_without_a_network(open_at: Callable[..., Page], tmp_path: Path) -> None
         expect_failed(page, "is not on this machine, and the Hugging Face Hub cannot be reached")
         expect(page.locator(".picker-no-folder")).to_contain_text("--folder PATH")
         generate_with_stories(page)
-        page.context.close()  # before its server is gone
+        page.close()  # before its server is gone
 
 
 def test_a_public_page_says_what_it_does_not_offer(open_at: Callable[..., Page]) -> None:
@@ -308,4 +308,4 @@ def test_a_public_page_says_what_it_does_not_offer(open_at: Callable[..., Page])
         page.locator(".picker-filter").fill("")
         page.locator("[data-model='stories']").click()
         expect_chosen(page, "stories")
-        page.context.close()
+        page.close()

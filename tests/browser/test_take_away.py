@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 import playground
 from tests.browser.conftest import PATIENCE_MS, analyse, choose, wait_for_maps
@@ -35,9 +35,9 @@ def save(page: Page, selector: str, folder: Path) -> Path:
     return path
 
 
-def check_png(browser: Browser, path: Path) -> None:
+def check_png(context: BrowserContext, path: Path) -> None:
     """Decode a picture in the browser: it is large enough, its corner is white, and not all of it is."""
-    page = browser.new_page()
+    page = context.new_page()
     width, corner, n_colours = page.evaluate(
         """async (data) => {
             const picture = new Image();
@@ -86,7 +86,7 @@ PICTURES = {
 
 
 def test_every_picture_is_saved_for_white_paper(
-    open_page: Callable[..., Page], browser: Browser, tmp_path: Path
+    open_page: Callable[..., Page], context: BrowserContext, tmp_path: Path
 ) -> None:
     page = open_page(theme="dark")
     analyse(page, TEXT)
@@ -99,7 +99,7 @@ def test_every_picture_is_saved_for_white_paper(
         page.locator(f"#{elem_id} .main-svg").first.wait_for()
         png = save(page, f"#{elem_id} [data-save=png]", tmp_path)
         assert re.fullmatch(r"stories-[A-Za-z0-9-]+\.png", png.name)
-        check_png(browser, png)
+        check_png(context, png)
         check_svg(save(page, f"#{elem_id} [data-save=svg]", tmp_path), words)
     assert page.locator("body").get_attribute("class") == "dark"  # only the picture is light
 
@@ -124,14 +124,14 @@ def test_numbers_are_saved_exactly(page: Page, lm: "playground.LanguageModel", t
 
 
 def test_a_page_of_chosen_heads_opens_without_internet(
-    page: Page, browser: Browser, lm: "playground.LanguageModel", tmp_path: Path
+    page: Page, context: BrowserContext, lm: "playground.LanguageModel", tmp_path: Path
 ) -> None:
     attention = lm.attention(TEXT)
     analyse(page, TEXT)
     wait_for_maps(page)
 
     def weights_in(path: Path) -> list[np.ndarray]:
-        context = browser.new_context(offline=True)
+        context.set_offline(True)
         alone = context.new_page()
         alone.set_default_timeout(PATIENCE_MS)
         complaints: list[str] = []
@@ -146,7 +146,8 @@ def test_a_page_of_chosen_heads_opens_without_internet(
             ".map(plot => Array.from(plot._fullData[0].z, row => Array.from(row)))"
         )
         assert alone.locator("p.text").inner_text() == TEXT
-        context.close()
+        alone.close()
+        context.set_offline(False)
         assert complaints == []
         return [np.array(each, np.float32) for each in found]
 

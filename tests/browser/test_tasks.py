@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import open_tab, watched_pages
 from tests.server import running_app
@@ -16,8 +16,8 @@ def served() -> Iterator[str]:
 
 
 @pytest.fixture
-def page(served: str, browser: Browser) -> Iterator[Page]:
-    with watched_pages(browser) as opened:
+def page(served: str, context: BrowserContext) -> Iterator[Page]:
+    with watched_pages(context) as opened:
         page = opened(served)
         open_tab(page, "Tasks")
         expect(page.locator("#task-take")).to_be_enabled()
@@ -75,8 +75,8 @@ def test_a_translation_is_scored(page: Page) -> None:
     expect(page.locator("#reference-scores tbody tr").first).to_contain_text("BLEU")
 
 
-def test_it_fits_a_narrow_dark_page(served: str, browser: Browser) -> None:
-    with watched_pages(browser) as opened:
+def test_it_fits_a_narrow_dark_page(served: str, context: BrowserContext) -> None:
+    with watched_pages(context) as opened:
         page = opened(served, viewport={"width": 360, "height": 800}, color_scheme="dark")
         page.locator("#prompt textarea").fill("Once upon a time")
         page.locator("#generate").click()
