@@ -7,7 +7,7 @@ from playground.backends.protocol import Backend
 from playground.ui.compare import Compare
 from playground.ui.components import SHARED_SCRIPT, read_asset
 from playground.ui.session import Visit
-from playground.ui.status import show_progress_nowhere_but
+from playground.ui.status import show_progress_nowhere
 from playground.ui.tabs.attention import build_attention
 from playground.ui.tabs.attribution import AttributionTab, build_attribution
 from playground.ui.tabs.beams import build_beams
@@ -97,5 +97,5 @@ def build_page(backend: Backend) -> gr.Blocks:
         Tasks(backend, visit, panel, decoding, tasks).wire(page)
         wire_model_card(backend, page, panel.model, card)
         Endpoints(backend, gr.Error).register(gr.api)
-        show_progress_nowhere_but(page, panel.status)
+        show_progress_nowhere(page, visit)
     return page

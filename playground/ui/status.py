@@ -54,8 +54,8 @@ def on_leaving(page: gr.Blocks, handler: Callable[..., None]) -> None:
     page.fns[max(page.fns)].api_visibility = "private"  # unload() has no argument for it
 
 
-def show_progress_nowhere_but(page: gr.Blocks, place: gr.components.Component) -> None:
-    """Let no component but one know of events whose progress is hidden anyway.
+def show_progress_nowhere(page: gr.Blocks, unseen: gr.State) -> None:
+    """Let no component of the page know of events whose progress is hidden anyway: `unseen` takes their place.
 
     At each message of an event gradio tells every component that was ever an output of one whether it waits: of some
     two hundred components that took longer than the message itself, and more than half of the time from a press of
@@ -63,7 +63,7 @@ def show_progress_nowhere_but(page: gr.Blocks, place: gr.components.Component) -
     """
     for event in page.fns.values():
         if event.show_progress == "hidden":
-            event.show_progress_on = [place]
+            event.show_progress_on = [unseen]
 
 
 def status_line(text: str, tone: Tone = "quiet") -> str:
