@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from playground.analysis.head_importance import Original
+from playground.analysis.original import Original
 from playground.analysis.token_loss import written_tokens
 from playground.models.anatomy import Block
 from playground.models.hooks import hooked

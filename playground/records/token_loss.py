@@ -37,8 +37,8 @@ class TokenLoss:
 
     @property
     def perplexity(self) -> float:
-        """How many equally likely tokens the model is as unsure as between: e to the mean loss."""
-        return math.exp(self.mean_nats) if self.mean_nats < 700 else math.inf
+        """How many equally likely tokens the model is as unsure as between: e to the mean loss; NaN of no token."""
+        return math.inf if self.mean_nats >= 700 else math.exp(self.mean_nats)
 
     @property
     def bits_per_character(self) -> float:

@@ -59,6 +59,7 @@ class ModelChoice:
                 panel.status,
                 self.compression.method,
                 *self.compression.depending(),
+                *self.decoding.for_writers,
             ],
             **AT_ONCE,
         )
@@ -84,7 +85,7 @@ class ModelChoice:
 
     @says_errors
     def on_model(self, model: str, prompt: str, visit: Visit, method: str) -> dict[Any, Any]:
-        """Offer what the chosen model can do: examples, a second text, a student, to analyse where it cannot write."""
+        """Offer what the chosen model can do: examples, a second text, a student; no settings where it cannot write."""
         prompts = prompts_for(self.backend, model)
         offered = {example for name in self.backend.models() for example in prompts_for(self.backend, name)}
         is_other_example = prompt in offered - {*prompts}  # nothing that the visitor has typed is replaced
@@ -103,4 +104,5 @@ class ModelChoice:
             self.panel.analyse: gr.Button(variant="primary" if kind == "encoder" else "secondary"),
             self.attention.kind: gr.Radio(visible=kind == "encoder-decoder") if is_empty else gr.skip(),
             **self.compression.offer(self.backend, model, method),
+            **{place: gr.update(visible=kind != "encoder") for place in self.decoding.for_writers},
         }

@@ -214,6 +214,8 @@ def test_a_pair_of_sentences(open_text: Callable[..., Page], folders: dict[str, 
     assert joined_chips(page) == FIRST + SECOND
     chip(page, pair.second_at).click()
     wait_for_mark(page, "head-map", y0=pair.second_at - 0.5)  # an encoder's token has a row of its own
+    for setting in ("#strategy", "#temperature", "#presets", "#next-token"):  # it writes nothing that they could change
+        expect(page.locator(setting)).to_be_hidden()
     page.locator("#generate").click()
     expect(page.locator("#status .status-error")).to_contain_text("is an encoder")
     expect(page.locator("#status .status-error")).to_contain_text("Press “Analyse without generating”")

@@ -66,6 +66,7 @@ def test_one_token_has_no_loss():
     loss = tiny_lm("gpt2").token_loss([5])
     assert loss.n_predicted == 0
     assert math.isnan(loss.mean_nats)
+    assert math.isnan(loss.perplexity)
     assert loss.total_nats == 0
 
 

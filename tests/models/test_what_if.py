@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import playground
-from playground.analysis.head_importance import Original
+from playground.analysis.original import Original
 from playground.backends import local
 from playground.models.anatomy import anatomy_of
 from playground.models.hooks import hooked

@@ -49,6 +49,7 @@ class DecodingControls:
     preview: gr.HTML
     code: gr.Code
     code_fold: gr.Accordion
+    for_writers: tuple[Any, ...] = ()  # what there is to set only where a model writes
     presets: dict[str, gr.Button] = field(default_factory=dict)
 
     @property
@@ -99,13 +100,22 @@ def build_strategy() -> gr.Radio:
     )
 
 
-def build_preview() -> gr.HTML:
+@dataclass(frozen=True)
+class PreviewFold:
+    """The picture of what the settings do to the token that comes next, and the fold that it is in."""
+
+    fold: gr.Accordion
+    chart: gr.HTML
+
+
+def build_preview() -> PreviewFold:
     """Build the picture of what the settings do to the token that comes next."""
-    with gr.Accordion("What could come next, filter by filter", open=True, elem_id="next-token-fold"):
-        return build_funnel("next-token", mode="preview", hint="Type a prompt to see what could follow.", place=190)
+    with gr.Accordion("What could come next, filter by filter", open=True, elem_id="next-token-fold") as fold:
+        hint = "Type a prompt to see what could follow."
+        return PreviewFold(fold, build_funnel("next-token", mode="preview", hint=hint, place=190))
 
 
-def build_decoding(strategy: gr.Radio, preview: gr.HTML) -> DecodingControls:
+def build_decoding(strategy: gr.Radio, preview: PreviewFold) -> DecodingControls:
     """Build and wire the controls that go with `strategy`."""
     default = control_values(GenerationSettings())
     made: dict[str, Any] = {"strategy": strategy}
@@ -116,8 +126,27 @@ def build_decoding(strategy: gr.Radio, preview: gr.HTML) -> DecodingControls:
             elem_id=more.pop("elem_id", name.replace("_", "-")), **more,
         )  # fmt: skip
 
+    with gr.Column(elem_id="decoding") as column:
+        presets = _build_presets()
+        seed_row, dice = _build_common(made, default, slider)
+        conflicts = gr.HTML("", elem_id="conflicts")
+        with gr.Accordion("More filters", open=False, elem_id="more-filters"):
+            _build_rarer(made, default, slider)
+        with gr.Accordion("Show code", open=False, elem_id="code-fold") as code_fold:
+            code = gr.Code("", language="python", interactive=False, show_label=False, elem_id="code", max_lines=24)
+    dice.click(lambda: random.randint(0, LARGEST_SEED), outputs=made["seed"], **AT_ONCE)
+    _wire_presets(presets, made, default)
+    _wire_strategy(made, seed_row)
+    return DecodingControls(made, conflicts, preview.chart, code, code_fold, (strategy, column, preview.fold), presets)
+
+
+def _build_presets() -> dict[str, gr.Button]:
     with gr.Row(elem_id="presets"):
-        presets = {name: gr.Button(name, size="sm", elem_id=f"preset-{name.lower()}") for name in (*PRESETS, "Reset")}
+        return {name: gr.Button(name, size="sm", elem_id=f"preset-{name.lower()}") for name in (*PRESETS, "Reset")}
+
+
+def _build_common(made: dict[str, Any], default: dict[str, Any], slider: Any) -> tuple[gr.Row, gr.Button]:
+    """Build the controls that are always in sight; return the row of the seed, and what draws another."""
     with gr.Row(elem_id="control-grid"):
         slider("temperature", 0.1, 2.0, 0.05, "Temperature", "Below 1 favours likely tokens, above 1 unlikely ones.")
         slider("top_k", 0, 200, 1, "Top-k", "Keeps only the k likeliest tokens; 0 keeps all.")
@@ -131,15 +160,7 @@ def build_decoding(strategy: gr.Radio, preview: gr.HTML) -> DecodingControls:
             )  # fmt: skip
             # Its picture is the style's: what is given here lies in a folder that every gradio program empties
             dice = gr.Button("New", elem_id="dice", size="sm", min_width=70, scale=0)
-    conflicts = gr.HTML("", elem_id="conflicts")
-    with gr.Accordion("More filters", open=False, elem_id="more-filters"):
-        _build_rarer(made, default, slider)
-    with gr.Accordion("Show code", open=False, elem_id="code-fold") as code_fold:
-        code = gr.Code("", language="python", interactive=False, show_label=False, elem_id="code", max_lines=24)
-    dice.click(lambda: random.randint(0, LARGEST_SEED), outputs=made["seed"], **AT_ONCE)
-    _wire_presets(presets, made, default)
-    _wire_strategy(made, seed_row)
-    return DecodingControls(made, conflicts, preview, code, code_fold, presets)
+    return seed_row, dice
 
 
 def _build_rarer(made: dict[str, Any], default: dict[str, Any], slider: Any) -> None:

@@ -131,8 +131,10 @@ def test_another_model_takes_the_place_of_an_example_and_of_nothing_else(typed, 
         prompt="prompt", second="second", generate="generate", analyse="analyse", status="status", examples=("button",)
     )
     compression = SimpleNamespace(offer=lambda backend, model, method: {"method": (model, method)})
-    choice = ModelChoice(backend, None, panel, None, SimpleNamespace(kind="kind"), compression)
+    decoding = SimpleNamespace(for_writers=("settings",))
+    choice = ModelChoice(backend, None, panel, decoding, SimpleNamespace(kind="kind"), compression)
     answer = choice.on_model("two", typed, Visit(), "int8")
     assert answer["method"] == ("two", "int8")
+    assert answer["settings"]["visible"]
     assert answer["prompt"] == (shown or gr.skip())
     assert answer["button"].value == "of two"
