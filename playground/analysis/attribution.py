@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.stats import spearmanr
 
 from playground.analysis.attributed_input import AttributedInput, Vectors
 from playground.models.loading import LoadedModel
@@ -86,6 +85,8 @@ def _with(found: Attribution, given: AttributedInput, method: AttributionMethod,
 
 def _agreement(scores: Mapping[AttributionMethod, np.ndarray]) -> Agreement:
     """Return how alike the methods order the tokens that all of them have measured."""
+    from scipy.stats import spearmanr  # the page need not wait for it when it starts
+
     methods: tuple[AttributionMethod, ...] = tuple(method for method in METHODS if method in scores)
     correlations = np.full((len(methods), len(methods)), np.nan, np.float32)
     if not methods:

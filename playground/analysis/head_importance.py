@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.stats import spearmanr
 
 from playground.analysis.changes import check_used, set_outputs
 from playground.analysis.original import Original
@@ -107,5 +106,7 @@ def compare_with_attention(importance: HeadImportance, rows: HeadRows) -> Attent
     sizes = np.abs(importance.changes[known])
     if known.sum() < 3 or np.ptp(sizes) == 0 or np.ptp(weights[known]) == 0:
         return AttentionExplains(importance, weights, float("nan"), float("nan"))
+    from scipy.stats import spearmanr  # the page need not wait for it when it starts
+
     found: Any = spearmanr(weights[known], sizes)
     return AttentionExplains(importance, weights, float(found.statistic), float(found.pvalue))
