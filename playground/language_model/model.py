@@ -6,6 +6,7 @@ from typing import Any
 
 from playground.analysis.compression import compress
 from playground.analysis.guessing import judge_guess
+from playground.analysis.instruments import absent_instruments
 from playground.analysis.masked_prediction import predict_masked
 from playground.analysis.model_card import read_model_card
 from playground.analysis.positions import read_positions
@@ -37,6 +38,7 @@ from playground.records import (
     GenerationRecord,
     GenerationSettings,
     Guess,
+    InstrumentName,
     MaskedPrediction,
     ModelCard,
     NextToken,
@@ -97,6 +99,10 @@ class LanguageModel(Inside, Attributes, Patches, Masks, Tasks, Compressing, Trai
         later are not seen while decoding; the numbers are the same.
         """
         return speed_up(self.loaded.model)
+
+    def absent_instruments(self) -> dict[InstrumentName, str]:
+        """Return why each instrument of the page that has nothing to show of this model has not."""
+        return absent_instruments(self.loaded)
 
     def tokenize(self, text: str) -> tuple[Token, ...]:
         """Return the tokens of `text` as `generate` would see them; their texts joined are `text`."""

@@ -40,6 +40,7 @@ from playground.records.generation import (
 )
 from playground.records.greedy_comparison import GreedyComparison
 from playground.records.guesses import Guess
+from playground.records.instruments import InstrumentName
 from playground.records.known_model import Allowance, FoundModel, KnownModel
 from playground.records.language_tasks import LabelScore, LanguageTask, ReferenceScore, TaskName, TaskPrompt
 from playground.records.loading import LoadProgress, LoadStage
@@ -143,6 +144,7 @@ __all__ = [
     "HeadRows",
     "HeadsOff",
     "HeadsShown",
+    "InstrumentName",
     "KnownModel",
     "LabelScore",
     "LanguageTask",

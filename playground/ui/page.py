@@ -4,6 +4,7 @@ import gradio as gr
 
 from playground.api.endpoints import Endpoints
 from playground.backends.protocol import Backend
+from playground.ui.absent import AbsentInstruments
 from playground.ui.compare import Compare
 from playground.ui.components import SHARED_SCRIPT, read_asset
 from playground.ui.session import Visit
@@ -93,6 +94,7 @@ def build_page(backend: Backend) -> gr.Blocks:
             training=training,
         )
         Wiring(backend, visit, panel, decoding, tabs).wire(page)
+        AbsentInstruments(backend, panel.model).wire(page)
         Compare(backend, panel, decoding, compare).wire(page)
         Tasks(backend, visit, panel, decoding, tasks).wire(page)
         wire_model_card(backend, page, panel.model, card)

@@ -129,3 +129,29 @@ def test_a_model_that_writes_says_that_it_fills_none(open_fill_in: Callable[...,
     analyse(page, "Once upon a time")
     expect(page.locator("#fill-in")).to_contain_text("fills no masks")
     expect(page.locator("#fill-all")).to_be_disabled()
+
+
+def test_tabs_of_what_a_model_cannot_do_say_why(open_fill_in: Callable[..., Page]) -> None:
+    page = open_fill_in()
+    tabs = page.locator("#instruments > .tab-wrapper")
+    beams = tabs.get_by_role("tab", name="Beams", exact=True).first
+    beams.hover()
+    expect(page.locator(".playground-tip")).to_contain_text("is an encoder: it predicts no token")
+    page.locator("#prompt textarea").hover()
+    expect(page.locator(".playground-tip")).to_be_hidden()
+    beams.focus()
+    expect(page.locator(".playground-tip")).to_be_visible()
+    assert "is an encoder" in (beams.get_attribute("aria-description") or "")
+    expect(tabs.get_by_role("tab", name="Fill in", exact=True).first).not_to_have_attribute(
+        "data-absent", re.compile(".")
+    )
+    page.set_viewport_size({"width": 700, "height": 800})  # gradio puts those without room into a menu
+    expect(beams).to_be_visible()
+    expect(beams).to_have_attribute("data-absent", re.compile("is an encoder"))
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.locator("#model input").click()
+    page.get_by_role("option").filter(has_text="stories").click()
+    expect(tabs.get_by_role("tab", name="Fill in", exact=True).first).to_have_attribute(
+        "data-absent", re.compile("fills no masks")
+    )
+    expect(beams).not_to_have_attribute("data-absent", re.compile("."))

@@ -23,6 +23,7 @@ from playground.models.pool import ModelPool
 from playground.records import (
     Allowance,
     FoundModel,
+    InstrumentName,
     LoadProgress,
     ModelCard,
     ModelSpec,
@@ -100,6 +101,10 @@ class LocalModels:
     def spec(self, model: str) -> ModelSpec:
         """Return what `model` is, loading it if need be."""
         return self._pool.get(model).spec
+
+    def absent_instruments(self, model: str) -> dict[InstrumentName, str]:
+        """Return why each instrument that has nothing to show of a model has not; the model is loaded if need be."""
+        return self._pool.get(model).absent_instruments()
 
     def examples(self, model: str) -> tuple[str, ...]:
         """Return prompts that the model was made for, none where none are known; it is not loaded for that."""

@@ -7,6 +7,7 @@ from typing import Protocol
 from playground.records import (
     Allowance,
     FoundModel,
+    InstrumentName,
     LoadProgress,
     ModelCard,
     ModelSpec,
@@ -50,6 +51,10 @@ class OffersModels(Protocol):
 
     def spec(self, model: str) -> ModelSpec:
         """Return what `model` is, loading it if need be."""
+        ...
+
+    def absent_instruments(self, model: str) -> dict[InstrumentName, str]:
+        """Return why each instrument that has nothing to show of a model has not; the model is loaded if need be."""
         ...
 
     def examples(self, model: str) -> tuple[str, ...]:

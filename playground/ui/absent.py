@@ -1,0 +1,50 @@
+"""The tabs of instruments that the chosen model has no answer for are marked, with the reason."""
+
+import json
+
+import gradio as gr
+
+from playground.backends.protocol import Backend
+from playground.records import InstrumentName, PlaygroundError
+from playground.ui.components import SHARED_SCRIPT, read_asset
+from playground.ui.status import AT_ONCE
+
+# What is on their tabs
+TABS: dict[InstrumentName, str] = {
+    "choices": "Choices",
+    "steps": "Step by step",
+    "beams": "Beams",
+    "fill-in": "Fill in",
+    "what-if": "What if",
+    "compress": "Compress",
+    "cost": "Cost",
+    "compare": "Compare",
+}
+
+
+class AbsentInstruments:
+    """Joins the choice of a model to the marks."""
+
+    def __init__(self, backend: Backend, model: gr.Dropdown) -> None:
+        self.backend = backend
+        self.model = model
+        self.marks = gr.HTML(
+            value="",
+            html_template="<span></span>",
+            js_on_load=read_asset("js/absent.js"),
+            head=SHARED_SCRIPT,
+            apply_default_css=False,
+            elem_id="absent-instruments",
+        )
+
+    def wire(self, page: gr.Blocks) -> None:
+        """Attach the handler."""
+        gr.on([page.load, self.model.change], self.on_model, inputs=self.model, outputs=self.marks, **AT_ONCE)
+
+    def on_model(self, model: str) -> str:
+        """Return why each instrument that has nothing to show has not, as JSON for the page."""
+        try:
+            absent = self.backend.absent_instruments(model)
+        except PlaygroundError:  # of a model that cannot be loaded the status line speaks
+            return "{}"
+        return json.dumps({TABS[name]: reason for name, reason in absent.items()})
