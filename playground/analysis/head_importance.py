@@ -75,7 +75,6 @@ def _changes_of(
     with hooked(loaded.model) as hooks:
         original.start_at(hooks, layer, n_copies)
         original.narrow(hooks)
-        hooks.fuse()
         edits = []
         if how == "uniform":
             edits.append(AttentionEdit(list(enumerate(off))))

@@ -5,6 +5,7 @@ from typing import Any
 
 from playground.analysis.cost import model_cost
 from playground.analysis.fill_in import mask_id
+from playground.analysis.token_loss import check_predicts_next
 from playground.models.anatomy import anatomy_of
 from playground.models.loading import LoadedModel
 from playground.records import InstrumentName, PlaygroundError
@@ -16,14 +17,14 @@ def absent_instruments(loaded: LoadedModel) -> dict[InstrumentName, str]:
     The first time a short text goes through the model.
     """
     asked: dict[InstrumentName, Callable[[LoadedModel], Any]] = {
-        "choices": _check_writes,
-        "steps": _check_writes,
-        "beams": _check_writes,
-        "fill-in": mask_id,
+        "choices": check_predicts_next,
+        "steps": check_predicts_next,
+        "beams": check_predicts_next,
+        "fill-in-tab": mask_id,
         "what-if": anatomy_of,
-        "compress": _check_writes,
+        "compress": check_predicts_next,
         "cost": model_cost,
-        "compare": _check_writes,
+        "compare": check_predicts_next,
     }
     absent: dict[InstrumentName, str] = {}
     for name, ask in asked.items():
@@ -34,8 +35,3 @@ def absent_instruments(loaded: LoadedModel) -> dict[InstrumentName, str]:
         except Exception:  # a family that fails in its own way; the instrument says so when it is asked
             continue
     return absent
-
-
-def _check_writes(loaded: LoadedModel) -> None:
-    if loaded.spec.kind == "encoder":
-        raise PlaygroundError(f"{loaded.spec.name} is an encoder: it predicts no token from those before it.")

@@ -81,6 +81,7 @@ class Original:
                 self.anatomy.blocks[below].module,
                 lambda *_, returned=returned, state=state, **__: as_returned(returned, state),
             )
+        hooks.fuse()
 
     def attend(self, hooks: Hooks, layer: int, n_copies: int) -> None:
         """Let the heads of a layer pass on to each copy what they passed on in the original: all read the same there.

@@ -67,7 +67,6 @@ class _Pair:
             self.own.start_at(hooks, layer, n_copies)
             if layer < len(self.modules) - 1:  # a swap in the last one may be at any place
                 self.own.narrow(hooks)
-            hooks.fuse()
             hooks.after(self.modules[layer], swap)
             found = self.own.distributions(hooks.model, n_copies)
         if checked:

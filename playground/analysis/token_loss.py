@@ -32,13 +32,18 @@ def token_loss(loaded: LoadedModel, read: ReadText) -> TokenLoss:
     return token_loss_of(loaded, read, chosen, sums)
 
 
+def check_predicts_next(loaded: LoadedModel) -> None:
+    """Raise PlaygroundError for an encoder."""
+    if loaded.spec.kind == "encoder":
+        raise PlaygroundError(f"{loaded.spec.name} is an encoder: it predicts no token from those before it.")
+
+
 def written_tokens(loaded: LoadedModel, read: ReadText) -> tuple[Any, ...]:
     """Return the tokens that the model predicts from those before them.
 
     Raises PlaygroundError for an encoder, and for an encoder-decoder without a target.
     """
-    if loaded.spec.kind == "encoder":
-        raise PlaygroundError(f"{loaded.spec.name} is an encoder: it predicts no token from those before it.")
+    check_predicts_next(loaded)
     if loaded.spec.kind == "decoder":
         return read.tokens
     if len(read.target_tokens) < 2:

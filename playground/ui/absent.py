@@ -5,29 +5,19 @@ import json
 import gradio as gr
 
 from playground.backends.protocol import Backend
-from playground.records import InstrumentName, PlaygroundError
+from playground.records import PlaygroundError
 from playground.ui.components import SHARED_SCRIPT, read_asset
 from playground.ui.status import AT_ONCE
-
-# What is on their tabs
-TABS: dict[InstrumentName, str] = {
-    "choices": "Choices",
-    "steps": "Step by step",
-    "beams": "Beams",
-    "fill-in": "Fill in",
-    "what-if": "What if",
-    "compress": "Compress",
-    "cost": "Cost",
-    "compare": "Compare",
-}
 
 
 class AbsentInstruments:
     """Joins the choice of a model to the marks."""
 
-    def __init__(self, backend: Backend, model: gr.Dropdown) -> None:
+    def __init__(self, backend: Backend, model: gr.Dropdown, tabs: gr.Tabs) -> None:
+        """tabs: those of the instruments, each with an instrument's name for its id."""
         self.backend = backend
         self.model = model
+        self.labels = {tab.id: tab.label for tab in tabs.children if isinstance(tab, gr.Tab)}
         self.marks = gr.HTML(
             value="",
             html_template="<span></span>",
@@ -47,4 +37,4 @@ class AbsentInstruments:
             absent = self.backend.absent_instruments(model)
         except PlaygroundError:  # of a model that cannot be loaded the status line speaks
             return "{}"
-        return json.dumps({TABS[name]: reason for name, reason in absent.items()})
+        return json.dumps({self.labels[name]: reason for name, reason in absent.items()})

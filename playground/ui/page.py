@@ -94,7 +94,7 @@ def build_page(backend: Backend) -> gr.Blocks:
             training=training,
         )
         Wiring(backend, visit, panel, decoding, tabs).wire(page)
-        AbsentInstruments(backend, panel.model).wire(page)
+        AbsentInstruments(backend, panel.model, instruments).wire(page)
         Compare(backend, panel, decoding, compare).wire(page)
         Tasks(backend, visit, panel, decoding, tasks).wire(page)
         wire_model_card(backend, page, panel.model, card)

@@ -6,7 +6,6 @@ import playground
 from playground.analysis import instruments
 from playground.models.anatomy import anatomy_of
 from playground.records import Change, Compression, PlaygroundError
-from playground.ui.absent import TABS
 from tests.models import checkpoints
 from tests.models.families import FAMILIES, IDS, tiny_lm
 
@@ -14,14 +13,14 @@ from tests.models.families import FAMILIES, IDS, tiny_lm
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_model_that_writes_lacks_the_filling_of_masks_only(family):
     absent = tiny_lm(family).absent_instruments()
-    assert set(absent) == {"fill-in"}
-    assert "fills no masks" in absent["fill-in"]
+    assert set(absent) == {"fill-in-tab"}
+    assert "fills no masks" in absent["fill-in-tab"]
 
 
 def test_an_encoder_lacks_what_follows_from_writing(tiny):
     lm = tiny("bert").lm
     absent = lm.absent_instruments()
-    assert set(absent) == set(TABS) - {"fill-in"}
+    assert set(absent) == {"choices", "steps", "beams", "what-if", "compress", "cost", "compare"}
     assert all("is an encoder" in reason for reason in absent.values())
     refused = [
         lambda: lm.generate("Once"),
@@ -50,4 +49,4 @@ def test_a_model_that_fails_in_its_own_way_hides_nothing(monkeypatch):
         raise RuntimeError("shape")
 
     monkeypatch.setattr(instruments, "model_cost", fail)
-    assert set(tiny_lm("gpt2").absent_instruments()) == {"fill-in"}
+    assert set(tiny_lm("gpt2").absent_instruments()) == {"fill-in-tab"}

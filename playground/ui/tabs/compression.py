@@ -109,8 +109,7 @@ class CompressionTab:
 
     def show(self, backend: Backend, session: Session) -> dict[Any, Any]:
         """Return the copies that are kept; of a model that writes nothing, why there are none."""
-        if session.model_kind == "encoder":
-            reason = f"{session.model.split('#')[0][:80]} is an encoder: it predicts no token from those before it."
+        if reason := backend.absent_instruments(session.model).get("compress"):
             return self.empty(reason) | {self.start: gr.Button(interactive=False)}
         return self.show_variants(session) | {self.start: gr.Button(interactive=True)}
 
