@@ -157,6 +157,9 @@ const place = (point) => {
   return [point.pointIndex ?? point.pointNumber, 0];
 };
 const onClick = ({ points }) => {
+  const { step } = figure.layout.meta || {};
+  // A candidate of a step: which of them the chart shows, whatever is selected when the click arrives
+  if (step !== undefined) return trigger("select", { index: step, value: points[0].customdata });
   const [row, column] = place(points[0]);
   trigger("select", { index: [row, column], value: points[0].z ?? points[0].x });
 };

@@ -28,8 +28,8 @@ class FillIns:
         self.status = panel.status
         self.tab = tab
 
-    def wire(self) -> list[Any]:
-        """Attach every handler; return the events after which another text stands on the page."""
+    def wire(self) -> None:
+        """Attach every handler."""
         tab = self.tab
         handlers = (
             (tab.text.select, self.on_pick),
@@ -37,11 +37,9 @@ class FillIns:
             (tab.undo.click, self.on_undo),
             (tab.restore.click, self.on_restore),
         )
-        outputs = [self.panel.tokens, self.status, self.visit]
-        return [
+        outputs = [*self.panel.outputs(), self.status, self.visit]
+        for trigger, handler in handlers:
             trigger(handler, inputs_kwargs={"visit": self.visit}, outputs=outputs, **PRIVATE)
-            for trigger, handler in handlers
-        ]
 
     @says_errors
     @in_turn
@@ -126,9 +124,7 @@ class FillIns:
         kept = (*before.masked_before, before.text)[-MOST_UNDONE:] if is_kept else before.masked_before
         visit.session = session = replace(session.select(selected), given=given, masked_before=kept)
         return {
-            self.panel.tokens: gr.HTML(
-                value=prompt_lines(session.tokens, session.parts, session.n_read), selected=session.selected
-            ),
+            **self.panel.another_text(prompt_lines(session.tokens, session.parts, session.n_read), session.selected),
             self.status: status_line(sentence or "The text follows: open Attention to see where the masks look."),
             self.visit: visit,
         }

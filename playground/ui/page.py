@@ -8,7 +8,7 @@ from playground.ui.absent import AbsentInstruments
 from playground.ui.compare import Compare
 from playground.ui.components import SHARED_SCRIPT, read_asset
 from playground.ui.session import Visit
-from playground.ui.status import show_progress_nowhere
+from playground.ui.status import lose_no_event, show_progress_nowhere
 from playground.ui.tabs.attention import build_attention
 from playground.ui.tabs.attribution import AttributionTab, build_attribution
 from playground.ui.tabs.beams import build_beams
@@ -100,4 +100,5 @@ def build_page(backend: Backend) -> gr.Blocks:
         wire_model_card(backend, page, panel.model, card)
         Endpoints(backend, gr.Error).register(gr.api)
         show_progress_nowhere(page, visit)
+        lose_no_event(page)
     return page

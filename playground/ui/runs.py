@@ -12,11 +12,10 @@ from playground.records.run_tree import n_shared
 from playground.ui.controls.decoding import DecodingControls, settings_from
 from playground.ui.session import Visit, in_turn
 from playground.ui.shown_text import session_of
-from playground.ui.status import AT_ONCE, PRIVATE, RUNS_MODEL, says_errors, status_line
+from playground.ui.status import PRIVATE, RUNS_MODEL, says_errors, status_line
 from playground.ui.tabs.choices import ChoicesTab
 from playground.ui.text_panel import TextPanel
 from playground.ui.writing import Task, Writer, continued, shared_task
-from playground.views.step import shown_candidates
 from playground.views.tokens import prompt_lines, step_lines
 
 
@@ -34,59 +33,42 @@ class Runs:
         self.writer = writer
         self.history = panel.history
 
-    def wire(self, choices: ChoicesTab) -> list[Any]:
-        """Attach every handler; return the events after which another text stands on the page."""
+    def wire(self, choices: ChoicesTab) -> None:
+        """Attach every handler."""
         panel, history = self.panel, self.history
         typed = {"prompt": panel.prompt, "model": panel.model}
         settings = self.decoding.inputs()
-        events = []
         for trigger, handler, inputs in (
-            (choices.chart.select, self.on_bar, {}),
-            (choices.candidates.select, self.on_candidate, {}),
+            ([choices.chart.select, choices.candidates.select], self.on_candidate, {}),
             (history.one_token.click, self.on_one_token, typed),
             (history.write_on.click, self.on_write_on, {}),
         ):
-            events.append(
-                trigger(
-                    handler,
-                    inputs_kwargs={**inputs, "visit": self.visit, **settings},
-                    outputs=self.writer.outputs(),
-                    trigger_mode="once",
-                    **RUNS_MODEL,
-                )
+            gr.on(
+                trigger,
+                handler,
+                inputs_kwargs={**inputs, "visit": self.visit, **settings},
+                outputs=self.writer.outputs(),
+                trigger_mode="once",
+                **RUNS_MODEL,
             )
         for trigger, handler in (
             (history.undo.click, self.on_undo),
             (history.redo.click, self.on_redo),
             (history.runs.select, self.on_run),
         ):
-            events.append(
-                trigger(
-                    handler,
-                    inputs_kwargs={**typed, "visit": self.visit},
-                    outputs=[panel.tokens, panel.status, panel.prompt, panel.model, self.visit],
-                    **(PRIVATE if handler == self.on_run else AT_ONCE),
-                )
+            trigger(
+                handler,
+                inputs_kwargs={**typed, "visit": self.visit},
+                outputs=[*panel.outputs(), panel.status, panel.prompt, panel.model, self.visit],
+                trigger_mode="multiple",
+                **PRIVATE,
             )
-        return events
 
     def on_candidate(
         self, request: gr.Request, visit: Visit, event: gr.EventData, **settings: Any
     ) -> Iterator[dict[Any, Any]]:
-        """A candidate that was not chosen is taken, and the run goes on from there."""
+        """A candidate that was not chosen is taken, by its button or its bar, and the run goes on from there."""
         yield from self._fork(request, visit, getattr(event, "index", None), getattr(event, "value", None), settings)
-
-    def on_bar(
-        self, request: gr.Request, visit: Visit, event: gr.EventData, **settings: Any
-    ) -> Iterator[dict[Any, Any]]:
-        """A candidate's bar was clicked: as its button."""
-        step = visit.session.step
-        shown = shown_candidates(step) if step else ()
-        place = getattr(event, "index", None)
-        row = place[0] if isinstance(place, list | tuple) and place else -1
-        is_there = type(row) is int and 0 <= row < len(shown)
-        at = step.index if step else None
-        yield from self._fork(request, visit, at, shown[row].id if is_there else None, settings)
 
     def on_one_token(
         self, request: gr.Request, visit: Visit, prompt: str, model: str, **settings: Any
@@ -164,7 +146,7 @@ class Runs:
         lines = prompt_lines(session.tokens[: session.n_prompt], session.parts, session.n_read)
         is_untouched = before is not None and (prompt, model) == (before.record.prompt, before.record.model)
         return {
-            self.panel.tokens: gr.HTML(value=lines + step_lines(record.steps), selected=session.selected),
+            **self.panel.another_text(lines + step_lines(record.steps), session.selected),
             self.status: status_line(f"{len(record.steps)} tokens, as they were written."),
             self.panel.prompt: record.prompt if is_untouched else gr.skip(),
             self.panel.model: record.model if is_untouched and record.model != model else gr.skip(),

@@ -50,8 +50,11 @@ class Selection:
         tabs = [*self.attention.outputs(), *self.choices.outputs(), *self.beams.outputs()]
         return [self.visit, self.tokens, self.status, *tabs]
 
-    def wire(self) -> None:
-        """A token, a tile, a row, a layer or a head is selected anywhere: everything follows."""
+    def wire(self) -> Any:
+        """A token, a tile, a row, a layer or a head is selected anywhere: everything follows.
+
+        Returns the event after which another instrument is open.
+        """
         attention = self.attention
         followers = self.followers()
 
@@ -101,6 +104,7 @@ class Selection:
             outputs=[self.status, *attention.view_outputs()],
             **AT_ONCE,
         )
+        return opened
 
     def follow(self, visit: Visit, session: Session, *, moved: bool = True) -> dict[Any, Any]:
         """Return every instrument for a session in which something else is selected, which becomes the visit's.

@@ -35,6 +35,7 @@ from playground.records import (
     TrainedLoss,
     Training,
 )
+from playground.ui.fair_lock import FairLock
 from playground.views.tokens import NO_PARTS, Parts
 
 
@@ -263,7 +264,7 @@ class Visit:
     """
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()
+        self.lock = FairLock()  # the earlier of two clicks must not have the last word
         self.session = Session()
         self.view = ""  # the view of a head that is open; the first where it is none
         self.open_tab = ""  # the instrument that is open, by its name; the first where it is none

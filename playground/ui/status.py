@@ -66,6 +66,23 @@ def show_progress_nowhere(page: gr.Blocks, unseen: gr.State) -> None:
             event.show_progress_on = [unseen]
 
 
+def lose_no_event(page: gr.Blocks) -> None:
+    """Let what a visitor does while the same is being answered count; only what runs the model does not begin twice.
+
+    The browser drops such an event unless the listener says otherwise: of two tokens that are clicked one after the
+    other the second would stay unseen. An event that carries what was clicked is sent each time (a deferred one would
+    carry what was clicked first); one that only says that something has changed is sent once more at the end.
+    """
+    for event in page.fns.values():
+        triggers = {name for _, name in event.targets}
+        if event.trigger_mode != "once":
+            continue
+        if event.trigger_after is not None or (triggers and triggers <= {"input", "change", "release", "load"}):
+            event.trigger_mode = "always_last"
+        elif event.concurrency_id != RUNS_MODEL["concurrency_id"] and ("select" in triggers or not event.queue):
+            event.trigger_mode = "multiple"
+
+
 def status_line(text: str, tone: Tone = "quiet") -> str:
     """Return the line as HTML; the text is escaped."""
     role = "alert" if tone == "error" else "status"

@@ -34,46 +34,34 @@ class StepByStep:
             **runs.decoding.inputs(),
         }
 
-    def wire(self, instruments: gr.Tabs) -> list[Any]:
-        """Attach the handlers; return the events after which another text stands on the page."""
+    def wire(self) -> None:
+        """Attach the handlers."""
         tab, inputs = self.tab, self.inputs
-        self.refresh(instruments.select, self.on_open)
         for trigger in (self.runs.panel.prompt.change, tab.guessing.input):
             self.refresh(trigger)
         tab.guessing.input(lambda on: gr.Column(visible=on), inputs=tab.guessing, outputs=tab.guess_panel, **AT_ONCE)
         tab.again.click(self.on_again, inputs_kwargs={"visit": self.visit}, outputs=[
             self.visit, self.status, *tab.guess_outputs()
         ], **AT_ONCE)  # fmt: skip
-        events = []
         written = {"outputs": self.runs.writer.outputs(), "trigger_mode": "once", **RUNS_MODEL}
-        events.append(tab.candidates.select(self.on_take, inputs_kwargs=inputs, **written))
-        events.append(tab.choose.click(self.runs.on_one_token, inputs_kwargs=inputs, **written))
-        events.append(
-            gr.on(
-                [tab.judge.click, tab.guess.submit],
-                self.on_guess,
-                inputs_kwargs={**inputs, "guess": tab.guess, "sure": tab.sure},
-                **{**written, "outputs": [*self.runs.writer.outputs(), *tab.guess_outputs()]},
-            )
+        tab.candidates.select(self.on_take, inputs_kwargs=inputs, **written)
+        tab.choose.click(self.runs.on_one_token, inputs_kwargs=inputs, **written)
+        gr.on(
+            [tab.judge.click, tab.guess.submit],
+            self.on_guess,
+            inputs_kwargs={**inputs, "guess": tab.guess, "sure": tab.sure},
+            **{**written, "outputs": [*self.runs.writer.outputs(), *tab.guess_outputs()]},
         )
-        return events
 
-    def refresh(self, trigger: Any, handler: Any = None) -> None:
+    def refresh(self, trigger: Any) -> None:
         """Look at what could come next whenever `trigger` comes, while the tab is open."""
         trigger(
-            handler or self.on_next,
+            self.on_next,
             inputs_kwargs={**self.inputs, "guessing": self.tab.guessing},
             outputs=[self.status, *self.tab.outputs()],
             trigger_mode="always_last",
             **PRIVATE,
         )
-
-    def on_open(self, event: gr.SelectData, visit: Visit, **inputs: Any) -> dict[Any, Any]:
-        """An instrument was opened: fill this one, where it is that."""
-        if event.value != self.tab.name:
-            return {self.status: gr.skip()}
-        visit.open_tab = self.tab.name  # another handler says so too, which may come later
-        return self.on_next(visit, **inputs)
 
     @says_errors
     def on_next(self, visit: Visit, prompt: str, model: str, guessing: bool, **settings: Any) -> dict[Any, Any]:

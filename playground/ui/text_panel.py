@@ -1,5 +1,6 @@
 """The upper half of the page: prompt and controls, and the text as chips."""
 
+import itertools
 from dataclasses import dataclass
 
 import gradio as gr
@@ -10,6 +11,8 @@ from playground.ui.controls.decoding import DecodingControls, build_decoding, bu
 from playground.ui.history import HistoryPanel, build_history
 from playground.ui.picker import build_picker
 from playground.ui.status import AT_ONCE, status_line
+
+TEXT_NUMBERS = itertools.count(1)  # of all texts that came on any page
 
 ANALYSE = "Analyse without generating"
 MOST_EXAMPLES = 5
@@ -39,6 +42,18 @@ class TextPanel:
     tokens: gr.HTML
     history: HistoryPanel
     examples: tuple[gr.Button, ...]
+    text_number: gr.State  # changes whenever another text has come: the instruments follow
+
+    def outputs(self) -> list[gr.components.Component | gr.State]:
+        """Return what `another_text` fills."""
+        return [self.tokens, self.text_number]
+
+    def another_text(self, lines: str, selected: int) -> dict[gr.components.Component, object]:
+        """Show another text, one line of JSON a token, and let every instrument follow.
+
+        Only events that go through gradio's queue tell the browser that a state has changed.
+        """
+        return {self.tokens: gr.HTML(value=lines, selected=selected), self.text_number: next(TEXT_NUMBERS)}
 
 
 def prompts_for(backend: Backend, model: str) -> tuple[str, ...]:
@@ -101,6 +116,7 @@ def build_text_panel(backend: Backend) -> tuple[TextPanel, DecodingControls]:
         tokens = build_token_chips("tokens")
         status = gr.HTML(status_line("Ready."), elem_id="status")
         history = build_history()
+    text_number = gr.State(0)
     return TextPanel(
-        prompt, second, model, picker, room, generate, stop, analyse, status, tokens, history, examples
+        prompt, second, model, picker, room, generate, stop, analyse, status, tokens, history, examples, text_number
     ), decoding

@@ -105,7 +105,7 @@ class Wiring:
         selection = Selection(
             self.backend, self.visit, panel, self.attention, self.choices, beams=self.beams, open_tab=self.open_tab
         )
-        selection.wire()
+        self.steps.refresh(selection.wire().success)
         Inside(self.backend, self.visit, panel, self.tabs.inside, selection, self.tabs.what_if.losses).wire()
         WhatIfs(self.backend, self.visit, panel, self.tabs.what_if, selection).wire(page)
         Compressions(self.backend, self.visit, panel, self.decoding, self.tabs.compression).wire(page)
@@ -122,12 +122,12 @@ class Wiring:
         ModelChoice(self.backend, self.visit, panel, self.decoding, self.attention, self.tabs.compression).wire(page)
 
     def wire_generation(self) -> list[Any]:
-        """Whatever brings another text, each followed by the instruments; return when each is shown."""
+        """Whatever brings another text, followed by the instruments; return the events after which these show it."""
         panel = self.panel
         instruments = [*self.attention.outputs(), *self.choices.outputs(), *self.beams.outputs()]
         heads = [self.visit, panel.status, *panel.history.outputs(), *self.attention.first_outputs()]
         inputs = {"prompt": panel.prompt, "model": panel.model, "visit": self.visit}
-        generated = gr.on(
+        gr.on(
             [panel.generate.click, panel.prompt.submit],
             self.on_generate,
             inputs_kwargs={**inputs, **self.decoding.inputs()},
@@ -139,18 +139,15 @@ class Wiring:
             self.on_analyse,
             inputs_kwargs={**inputs, "second": panel.second},
             outputs=[panel.tokens, *heads],
+            trigger_mode="always_last",  # another text may have been typed meanwhile
             **RUNS_MODEL,
         )
-        others = [*self.runs.wire(self.choices), *self.steps.wire(self.choices.tabs), *self.fill_ins.wire()]
-        overviews = [
-            analysed,
-            *(
-                event.success(self.on_text, inputs_kwargs={"visit": self.visit}, outputs=heads, **PRIVATE)
-                for event in (generated, *others)
-            ),
-        ]
+        self.runs.wire(self.choices)
+        self.steps.wire()
+        self.fill_ins.wire()
+        came = panel.text_number.change(self.on_text, inputs_kwargs={"visit": self.visit}, outputs=heads, **PRIVATE)
         shown = []
-        for overview in overviews:
+        for overview in (analysed, came):
             shown.append(
                 overview.success(
                     self.on_views,

@@ -43,7 +43,7 @@ class Writer:
     def outputs(self) -> list[Any]:
         """Return what `write` fills."""
         panel = self.panel
-        return [panel.tokens, panel.status, panel.generate, panel.stop, self.visit]
+        return [*panel.outputs(), panel.status, panel.generate, panel.stop, self.visit]
 
     def on_stop(self, request: gr.Request) -> None:
         """End this visitor's run within one token."""
@@ -83,7 +83,7 @@ class Writer:
                         visit.session = finished
                     yield {
                         **idle,
-                        panel.tokens: gr.HTML(value=lines, selected=finished.selected),
+                        **panel.another_text(lines, finished.selected),
                         panel.status: status_line(describe_run(last)),
                         self.visit: visit,
                     }

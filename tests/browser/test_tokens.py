@@ -123,3 +123,31 @@ def test_colours_follow_the_probability(open_page: Callable[..., Page]) -> None:
         assert low[0] < 10 < high[0]
         assert low[1][0] > low[1][2], "unlikely is orange: more red than blue"
         assert high[0] < 50 or high[1][2] > high[1][0], "likely is blue"
+
+
+def test_of_two_quick_clicks_the_second_counts(page: Page) -> None:
+    generate(page, "Once upon a time", length=8)
+    # Both in one turn of the browser, so that the first is surely not answered yet
+    page.evaluate("[4, 9].forEach(at => document.querySelector(`#tokens [data-token-index='${at}']`).click())")
+    wait_for_mark(page, "head-map", y0=7.5)
+    expect(page.locator("#tokens [aria-selected=true]")).to_have_attribute("data-token-index", "9")
+
+
+def test_of_two_tabs_opened_at_once_the_second_is_filled_and_follows(page: Page) -> None:
+    generate(page, "Once upon a time", length=8)
+    page.evaluate(
+        """() => ["Inside", "Attribution"].forEach((name) =>
+            [...document.querySelectorAll("#instruments > .tab-wrapper button[role=tab]")]
+                .find((tab) => tab.textContent.trim() === name).click())"""
+    )
+    expect(page.locator("#attribution-sentence")).to_contain_text("(token 11) has")
+    page.locator("#tokens [data-token-index='7']").click()
+    expect(page.locator("#attribution-sentence")).to_contain_text("(token 7) has")
+
+
+def test_of_two_presses_of_back_none_is_lost(page: Page) -> None:
+    for length in (2, 3, 4):
+        generate(page, "Once upon a time", length=length)
+    expect(page.locator("#history-sentence")).to_contain_text("Run 3 of 3")
+    page.evaluate("[1, 2].forEach(() => document.querySelector('#undo').click())")
+    expect(page.locator("#history-sentence")).to_contain_text("Run 1 of 3")
