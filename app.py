@@ -1,5 +1,6 @@
 """Start the page: python app.py [--model NAME ...] [--device auto] [--dtype auto] [--host 127.0.0.1] [--port 7860]."""
 
+import gc
 import threading
 
 from playground.settings import read_settings, read_weights_in_order, silence_telemetry
@@ -8,6 +9,7 @@ from playground.settings import read_settings, read_weights_in_order, silence_te
 def main() -> None:
     """Read the settings, pick the backend, build the page and serve it."""
     settings = read_settings()
+    gc.disable()  # nothing that imports make is garbage, and looking for it takes a fifth of the start
     silence_telemetry()  # before gradio and the Hub client are imported: they read their switches then
     read_weights_in_order()
 
@@ -23,9 +25,13 @@ def main() -> None:
         max_bytes=settings.memory_bytes or model_budget_bytes(),
         allowance=settings.allowance,
     )
+    page = build_page(backend)
+    launch(page, host=settings.host, port=settings.port)
+    gc.freeze()  # what is here stays
+    gc.enable()
     # The first visitor should not wait for the model, nor the page for it.
     threading.Thread(target=backend.spec, args=(settings.models[0],), daemon=True).start()
-    launch(build_page(backend), host=settings.host, port=settings.port)
+    page.block_thread()
 
 
 if __name__ == "__main__":

@@ -9,9 +9,8 @@ from playground.ui.theme import build_theme
 MOST_SESSIONS = 200  # texts kept for visitors at a time, up to 4 MB each; the oldest goes first
 
 
-def launch(page: gr.Blocks, *, host: str, port: int, wait: bool = True) -> str:
-    """Serve `page` and return its address. With `wait`, returns only when the server is stopped."""
-    page.queue(default_concurrency_limit=8, max_size=128)
+def launch(page: gr.Blocks, *, host: str, port: int) -> str:
+    """Serve `page`, and return its address when it answers."""
     _, address, _ = page.launch(
         server_name=host,
         server_port=port,
@@ -23,12 +22,11 @@ def launch(page: gr.Blocks, *, host: str, port: int, wait: bool = True) -> str:
         run_history=False,
         enable_monitoring=False,
         state_session_capacity=MOST_SESSIONS,
+        ssl_verify=False,  # it asks itself over HTTP whether it answers, for which no certificates need be read
         max_file_size="1kb",  # nothing on the page takes a file
         app_kwargs=app_arguments(),
         theme=build_theme(),
         head=read_asset("html/head.html"),
     )
     print(f"Attention Playground: {address}", flush=True)
-    if wait:
-        page.block_thread()
     return address

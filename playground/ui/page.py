@@ -34,12 +34,14 @@ CACHE_SECONDS = 10 * 60  # files that a visitor could put into gradio's cache go
 
 def build_page(backend: Backend) -> gr.Blocks:
     """Build the page and the HTTP endpoints over `backend`."""
-    with gr.Blocks(
+    page = gr.Blocks(
         title="Attention Playground",
         analytics_enabled=False,
         fill_width=True,
         delete_cache=(CACHE_SECONDS, CACHE_SECONDS),
-    ) as page:
+    )
+    page.queue(default_concurrency_limit=8, max_size=128)  # while it is empty: all that is there is written out for it
+    with page:
         gr.HTML(
             html_template=read_asset("html/header.html"),
             js_on_load=read_asset("js/header.js"),

@@ -131,7 +131,7 @@ def measure_page(browser: Browser, folder: str, backend: LocalBackend, n_tokens:
 def page_over(browser: Browser, backend: LocalBackend) -> Iterator[Page]:
     """Serve the page from this process, where the model can be watched, and open it."""
     blocks = build_page(backend)
-    url = launch(blocks, host="127.0.0.1", port=free_port(), wait=False)
+    url = launch(blocks, host="127.0.0.1", port=free_port())
     try:
         with browser_page.opened(browser, url) as (page, _):
             yield page
