@@ -70,12 +70,21 @@ def observe_stages(raw: torch.Tensor, filtered: Sequence[torch.Tensor]) -> Stage
     """
     # NumPy, since this runs beside the decoding: torch would gather a second team of threads for the same cores
     logits = raw.cpu().numpy()
-    probs, log_probs = _softmax(logits)
-    kept, all_probs = [logits > -np.inf], [probs]
+    shifted, exponentials, totals = _exponentials(logits)
+    kept, all_probs = [logits > -np.inf], [exponentials / totals]
+    log_probs = shifted - np.log(totals)
+    before = logits
     for stage in filtered:
         left = stage.cpu().numpy()
-        kept.append(left > -np.inf)
-        all_probs.append(_softmax(left)[0])
+        is_left = left > -np.inf
+        if _only_removes(left, is_left, before):
+            exponentials = np.where(is_left, exponentials, np.float32(0.0))  # what they are needs no telling again
+            totals = _totals(exponentials)
+        else:
+            _, exponentials, totals = _exponentials(left)
+        kept.append(is_left)
+        all_probs.append(exponentials / totals)
+        before = left
     return Stages(logits, log_probs, kept, all_probs)
 
 
@@ -86,7 +95,10 @@ def describe_stages(
     logits, log_probs, probs, left = stages.logits, stages.log_probs, stages.probs[0], stages.probs[-1]
     ends = [id for id in end_ids if id < logits.shape[-1]]
     # 0 * log 0 is 0: a logit of -inf adds nothing
-    entropy_bits = np.einsum("rv,rv->r", probs, np.maximum(log_probs, _LOWEST)) / -math.log(2)
+    if stages.kept[0].all():
+        entropy_bits = np.einsum("rv,rv->r", probs, log_probs) / -math.log(2)
+    else:
+        entropy_bits = np.einsum("rv,rv->r", probs, np.maximum(log_probs, _LOWEST)) / -math.log(2)
     top_ids = _most_likely(logits, min(N_CANDIDATES, logits.shape[-1]))  # (row, candidate)
     distributions = [
         Distribution(*values)
@@ -95,28 +107,43 @@ def describe_stages(
             np.take_along_axis(probs, top_ids, -1).tolist(),
             np.take_along_axis(left, top_ids, -1).tolist(),
             entropy_bits.tolist(),
-            np.count_nonzero(stages.kept[-1], axis=-1).tolist(),
+            _count(stages.kept[-1]),
             probs[:, ends].sum(axis=-1).tolist(),
             strict=True,
         )
     ]
     at = (np.arange(len(ids)) if rows is None else np.asarray(rows), np.asarray(ids))  # (choice,)
-    ranks = 1 + np.count_nonzero(logits[at[0]] > logits[at][:, None], axis=-1)
-    choices = [
-        Choice(*values) for values in zip(ids, probs[at].tolist(), left[at].tolist(), ranks.tolist(), strict=True)
-    ]
+    ranks = [1 + n_likelier for n_likelier in _count(logits[at[0]] > logits[at][:, None])]
+    choices = [Choice(*values) for values in zip(ids, probs[at].tolist(), left[at].tolist(), ranks, strict=True)]
     return distributions, choices
 
 
-def _softmax(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return probabilities and log-probabilities of each row, float32 [row, vocabulary]; 0 where none is possible."""
+def _count(rows: np.ndarray) -> list[int]:
+    """Return how many are true in each row of a bool [row, vocabulary]; row by row NumPy is ten times as fast."""
+    return [int(np.count_nonzero(row)) for row in rows]
+
+
+def _exponentials(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return logits less the highest of the row, their exponentials, and the sums of these [row, 1]; float32."""
     highest = logits.max(axis=-1, keepdims=True)
     highest[highest == -np.inf] = 0.0  # of several beams, the filters may have left nothing to one
     shifted = logits - highest
     exponentials = np.exp(shifted)
+    return shifted, exponentials, _totals(exponentials)
+
+
+def _totals(exponentials: np.ndarray) -> np.ndarray:
+    """Return what makes probabilities of exponentials, [row, 1]; 1 where none is possible, so that all are 0."""
     totals = exponentials.sum(axis=-1, keepdims=True)
     totals[totals == 0.0] = 1.0
-    return exponentials / totals, shifted - np.log(totals)
+    return totals
+
+
+def _only_removes(left: np.ndarray, is_left: np.ndarray, before: np.ndarray) -> bool:
+    """Tell whether a filter removed tokens and changed no other, and left the likeliest of each row."""
+    if not np.array_equal(left.max(axis=-1), before.max(axis=-1)):
+        return False
+    return bool(((left == before) | ~is_left).all())
 
 
 def _most_likely(logits: np.ndarray, count: int) -> np.ndarray:
@@ -131,7 +158,7 @@ def build_funnels(names: Sequence[str], stages: Stages, ids: Sequence[Sequence[i
 
     ids: of each row the candidates whose probabilities are kept
     """
-    n_kept = [np.count_nonzero(kept, axis=-1) for kept in stages.kept]
+    n_kept = [np.array(_count(kept)) for kept in stages.kept]
     survived = [np.ones(len(stages.logits))]
     for before, probs, kept, now in zip(n_kept, stages.probs, stages.kept[1:], n_kept[1:], strict=False):
         left = np.einsum("rv,rv->r", probs, kept, dtype=np.float32) if np.any(before != now) else 1.0

@@ -198,6 +198,7 @@ class DecodingRun:
             end_ids=plan.eos_ids,
             names=names,
             drawing=draw,
+            is_fetched=threading.current_thread() is self._thread,
         )
         recorder.go_on(self._begun, self._most)
         recorder.tell(self._emit, self._notify)

@@ -23,6 +23,7 @@ from playground.models.codec import IncrementalDecoder, TokenCodec
 from playground.records import Step, Token
 
 _MOST_GATHERED = 16  # steps: 6 MB of logits at a vocabulary of 50,000, for each stage
+_MOST_LOGITS = 2**17  # taken together: what a core's cache holds; more are slower than one step after the other
 
 # Processors that may leave nothing to choose
 _MAY_EMPTY = (
@@ -38,6 +39,11 @@ class _Gathered(NamedTuple):
     filtered: tuple[torch.Tensor, ...]  # after each filter
     exponentials: torch.Tensor | None  # that the token was drawn with
     token: Token
+
+
+def _at_once(logits: torch.Tensor) -> int:
+    """Return how many steps of such logits (1, vocabulary) are made together."""
+    return max(1, _MOST_LOGITS // logits.shape[-1])
 
 
 class StepRecorder(StoppingCriteria):
@@ -60,12 +66,15 @@ class StepRecorder(StoppingCriteria):
         end_ids: Collection[int],
         names: Sequence[str],
         drawing: Draw | None,
+        is_fetched: bool,
     ) -> None:
+        """is_fetched: another thread calls `flush` while this one decodes; if not, what has gathered stays small."""
         self.steps: list[Step] = []
         self.hit_stop_string = False
         self.others: list[list[int]] = []  # ids of the texts beside the first
         self._codec, self._decoder, self._stop, self._cancel = codec, decoder, stop, cancel
         self._end_ids, self._names, self._drawing = end_ids, names, drawing
+        self._is_fetched = is_fetched
         self._emit: Callable[[Step], None] = lambda step: None
         self._notify: Callable[[], None] = lambda: None
         self._gathered: deque[_Gathered] = deque()
@@ -121,31 +130,35 @@ class StepRecorder(StoppingCriteria):
             gathered = [self._gathered.popleft() for _ in range(len(self._gathered))]  # another thread appends
             if not gathered:
                 return
-            raw = torch.cat([one.raw for one in gathered])
-            stages = observe_stages(
-                raw, [torch.cat(same) for same in zip(*(one.filtered for one in gathered), strict=True)]
-            )
-            distributions, choices = describe_stages(stages, [one.token.id for one in gathered], end_ids=self._end_ids)
-            ids = [
-                of.ids if choice.id in of.ids else [*of.ids, choice.id]
-                for of, choice in zip(distributions, choices, strict=True)
-            ]
-            funnels = build_funnels(self._names, stages, ids)
-            for row, one in enumerate(gathered):
-                step = build_step(
-                    len(self.steps), distributions[row], choices[row], one.token, self._codec, funnels[row]
-                )
-                if one.exponentials is not None:
-                    drawn = build_draw(stages.probs[-1][row], one.exponentials.cpu().numpy()[0], step, self._codec)
-                    step = replace(step, draw=drawn)
-                self.steps.append(step)
-                self._emit(step)
+            at_once = _at_once(gathered[0].raw)
+            for begin in range(0, len(gathered), at_once):
+                self._make_steps(gathered[begin : begin + at_once])
+
+    def _make_steps(self, gathered: Sequence[_Gathered]) -> None:
+        raw = torch.cat([one.raw for one in gathered])
+        stages = observe_stages(
+            raw, [torch.cat(same) for same in zip(*(one.filtered for one in gathered), strict=True)]
+        )
+        distributions, choices = describe_stages(stages, [one.token.id for one in gathered], end_ids=self._end_ids)
+        ids = [
+            of.ids if choice.id in of.ids else [*of.ids, choice.id]
+            for of, choice in zip(distributions, choices, strict=True)
+        ]
+        funnels = build_funnels(self._names, stages, ids)
+        for row, one in enumerate(gathered):
+            step = build_step(len(self.steps), distributions[row], choices[row], one.token, self._codec, funnels[row])
+            if one.exponentials is not None:
+                drawn = build_draw(stages.probs[-1][row], one.exponentials.cpu().numpy()[0], step, self._codec)
+                step = replace(step, draw=drawn)
+            self.steps.append(step)
+            self._emit(step)
 
     def _gather(self, id: int) -> None:
         token = self._decoder.push(id)
         drawn = self._drawing.exponentials if self._drawing else None
         self._gathered.append(_Gathered(self._raw, (*self._filtered,), None if drawn is None else drawn[:1], token))
-        if len(self._gathered) >= _MOST_GATHERED:
+        most = _MOST_GATHERED if self._is_fetched else min(_MOST_GATHERED, _at_once(self._raw))
+        if len(self._gathered) >= most:
             self.flush()
         self._notify()
         n_before = len(self._text)
