@@ -7,6 +7,7 @@ import copy
 import html
 import threading
 from collections import deque
+from dataclasses import fields
 from types import SimpleNamespace
 
 import pytest
@@ -19,6 +20,7 @@ from playground.decoding.memory import decoding_bytes
 from playground.decoding.run import DecodingRun
 from playground.records import GenerationSettings, PlaygroundError
 from playground.ui.session import Visit
+from playground.ui.text_panel import TextPanel
 from playground.ui.wiring import Tabs, Wiring
 from playground.ui.writing import FAILED
 from tests.models import checkpoints
@@ -37,15 +39,8 @@ def tampered(tiny, monkeypatch):
     monkeypatch.setattr(playground.language_model.LanguageModel, "speed_up", lambda self: False)
     backend = local.LocalBackend(["gpt2"])
     history = SimpleNamespace(**{name: name for name in ("undo", "redo", "write_on", "sentence", "runs")})
-    panel = SimpleNamespace(
-        tokens="tokens",
-        status="status",
-        generate="generate",
-        stop="stop",
-        prompt="prompt",
-        model="model",
-        history=history,
-    )
+    names = {field.name: field.name.replace("_", "-") for field in fields(TextPanel)}
+    panel = TextPanel(**(names | {"history": history}))
     tab = SimpleNamespace(name="", guessing="guessing")
     decoding = SimpleNamespace(inputs=dict)
     wiring = Wiring(backend, "visit", panel, decoding, Tabs(*[tab] * len(Tabs._fields)))
