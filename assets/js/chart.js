@@ -56,6 +56,12 @@ const themed = (source, theme = themeName()) => {
     layout.height = Math.round(Math.max(340, Math.min(0.92 * width * shape, 840)));
   }
   if (hover === "weights" || hover === "rows" || hover === "bars" || hover === "flow") thinLabels(data[0], layout, width);
+  if (layout.meta?.strip && layout.xaxis?.tickvals) {
+    const { tickvals, ticktext } = layout.xaxis;
+    const every = Math.max(1, Math.ceil((tickvals.length * 13) / Math.max(60, width - 100)));
+    const kept = (labels) => labels?.filter((_, at) => at % every === 0);
+    layout.xaxis = { ...layout.xaxis, tickvals: kept(tickvals), ticktext: kept(ticktext) };
+  }
   if (hover === "tiles") {
     // Square tiles, whatever the width, but never so many that the page is nothing else.
     const { l, r, t, b } = layout.margin;

@@ -8,6 +8,7 @@ const ends = { probability: ["0 %", "100 %"], attention: ["0", "1"], loss: ["0 n
 
 const box = element.querySelector(".chips");
 const empty = element.querySelector(".chips-empty");
+const press = empty.querySelector("b"); // the button that the chosen model's kind has most use of
 let drawn = "";
 let tokens = [];
 let chips = [];
@@ -227,4 +228,5 @@ watch("value", draw);
 watch("selected", markWanted);
 watch("given", takeGiven);
 watch("tint", takeTint);
+watch("press", () => (press.textContent = props.press));
 draw();

@@ -40,7 +40,7 @@ def build_token_chips(elem_id: str) -> gr.HTML:
     """Build the text as chips.
 
     value = lines of JSON, given = what the model thought of the tokens that it was given, tint = where a head looked
-    (all from views.tokens), selected = index of the selected token.
+    (all from views.tokens), selected = index of the selected token, press = the button that brings a text.
     Fires `select` with {index}.
     """
     return gr.HTML(
@@ -48,6 +48,7 @@ def build_token_chips(elem_id: str) -> gr.HTML:
         selected=-1,
         given="[]",
         tint="{}",
+        press="Generate",
         html_template=read_asset("html/tokens.html"),
         js_on_load=script_with_palette("js/tokens.js"),
         head=SHARED_SCRIPT,

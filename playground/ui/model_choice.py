@@ -13,7 +13,7 @@ from playground.ui.session import Visit
 from playground.ui.status import AT_ONCE, says_errors, status_line
 from playground.ui.tabs.attention import AttentionTab
 from playground.ui.tabs.compression import CompressionTab
-from playground.ui.text_panel import TextPanel, prompts_for
+from playground.ui.text_panel import ANALYSE, TextPanel, prompts_for
 
 
 class ModelChoice:
@@ -51,6 +51,7 @@ class ModelChoice:
             },
             outputs=[
                 panel.prompt,
+                panel.tokens,
                 *panel.examples,
                 panel.second,
                 panel.generate,
@@ -99,6 +100,7 @@ class ModelChoice:
         return {
             **buttons,
             self.panel.prompt: prompts[0] if is_other_example else gr.skip(),
+            self.panel.tokens: gr.HTML(press=ANALYSE if kind == "encoder" else "Generate"),
             self.panel.second: gr.Textbox(visible=kind in SECOND, label=label, placeholder=placeholder),
             self.panel.generate: gr.Button(variant="secondary" if kind == "encoder" else "primary"),
             self.panel.analyse: gr.Button(variant="primary" if kind == "encoder" else "secondary"),

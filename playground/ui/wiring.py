@@ -133,6 +133,9 @@ class Wiring:
             inputs_kwargs={**inputs, **self.decoding.inputs()},
             outputs=self.writer.outputs(),
             trigger_mode="once",
+            # Gradio changes threads for each value, while the model holds Python's lock; what comes in is checked
+            preprocess=False,
+            postprocess=False,
             **RUNS_MODEL,
         )
         analysed = panel.analyse.click(
@@ -163,8 +166,10 @@ class Wiring:
     def on_generate(
         self, request: gr.Request, prompt: str, model: str, visit: Visit, **settings: Any
     ) -> Iterator[dict[Any, Any]]:
-        """Begin a run."""
-        yield from self.runs.writing(request, visit, lambda: Task(model, prompt, settings_from(settings)))
+        """Begin a run. What is given may be anything that a browser can send."""
+        yield from self.runs.writing(
+            request, visit, lambda: Task(str(model or ""), str(prompt or ""), settings_from(settings))
+        )
 
     @says_errors
     @in_turn

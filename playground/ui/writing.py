@@ -63,17 +63,20 @@ class Writer:
             read = self.backend.read(task.model, task.prompt)
             begun = session_of_text(task.model, read, kind, visit.session)  # as it looks until something is written
             lines = prompt_lines(begun.tokens, begun.parts, begun.n_read) + step_lines(task.begun)
-            yield {
-                panel.status: status_line("Generating …", "busy"),
-                panel.generate: gr.Button(interactive=False),
-                panel.stop: gr.Button(interactive=True),
-            }
             # The text on the page is replaced only when the model has begun: a prompt may be refused until then.
-            has_begun = False
             events_of = self.backend.generate(
-                task.model, task.prompt, task.settings, switch, STREAM_INTERVAL_S, begun=task.begun, most=task.most
-            )
+                task.model, task.prompt, task.settings, switch, STREAM_INTERVAL_S,
+                begun=task.begun, most=task.most, announced=True,
+            )  # fmt: skip
             for events in events_of:
+                if not events:  # all that takes time is sent while the model reads the prompt
+                    yield {
+                        panel.tokens: gr.HTML(selected=-1),
+                        panel.status: status_line("Generating …", "busy"),
+                        panel.generate: gr.Button(interactive=False),
+                        panel.stop: gr.Button(interactive=True),
+                    }
+                    continue
                 lines += step_lines(event for event in events if isinstance(event, Step))
                 last = events[-1]
                 if isinstance(last, GenerationRecord):
@@ -89,12 +92,10 @@ class Writer:
                     }
                     continue
                 # Only what changes, and as a string: each value that is sent takes time from the decoding
-                text = lines if has_begun else gr.HTML(value=lines, selected=-1)
-                has_begun = True
                 if isinstance(last, BeamProgress):
-                    yield {panel.tokens: text, panel.status: progress_line(last)}
+                    yield {panel.tokens: lines, panel.status: progress_line(last)}
                 else:
-                    yield {panel.tokens: text}
+                    yield {panel.tokens: lines}
         except PlaygroundError as error:
             yield {**idle, panel.status: status_line(str(error), "error")}
         except Exception:  # what a model of any make can do has no bounds: the page must be free for the next run

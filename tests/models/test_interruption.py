@@ -292,3 +292,27 @@ def test_instruments_that_are_late_do_not_bring_an_older_text_back(tampered, mon
     list(begin(tampered, visit, strategy="greedy", max_new_tokens=3))
     chips = tampered.wiring.on_views(visit)["tokens"]._constructor_args[0]
     assert chips.keys() == {"given", "selected", "tint"}
+
+
+@pytest.mark.parametrize("prompt", [None, 7, ["a"], {"b": 1}])
+def test_whatever_a_browser_sends_for_a_prompt_is_read_as_text_or_refused(tampered, prompt):
+    request = SimpleNamespace(session_hash="me")
+    *_, last = tampered.wiring.on_generate(request, prompt, "gpt2", Visit(), strategy="greedy", max_new_tokens=2)
+    assert is_idle(last)
+    said = html.unescape(last["status"])
+    assert ("2 tokens" if prompt else "type") in said.lower()
+
+
+@pytest.mark.parametrize("model", [None, 7, ["gpt2"], {"gpt2": 1}])
+def test_whatever_a_browser_sends_for_a_model_is_unknown(tampered, model):
+    request = SimpleNamespace(session_hash="me")
+    *_, last = tampered.wiring.on_generate(request, PROMPT, model, Visit(), strategy="greedy")
+    assert is_idle(last)
+    assert 'role="alert"' in last["status"]
+
+
+def test_that_the_model_reads_is_said_before_its_first_token(tampered):
+    busy, *rest = begin(tampered, Visit(), strategy="greedy", max_new_tokens=3)
+    assert "Generating" in busy["status"]
+    assert busy["stop"].interactive is True
+    assert all(update["tokens"] for update in rest)

@@ -58,15 +58,19 @@ class LocalWriting(LocalModels):
         *,
         begun: Sequence[Step] = (),
         most: int | None = None,
+        announced: bool = False,
     ) -> Iterator[list[GenerationEvent]]:
         """Decode, yielding what has gathered every `interval_s` seconds; the last event is the GenerationRecord.
 
         begun: steps that were taken before, and stay; most: write at most so many tokens more for now.
-        The first event comes at once. Setting `cancel`, or closing the generator, ends the decoding within one token.
+        The first event comes at once; `announced`: before it an empty list, when the decoding has begun.
+        Setting `cancel`, or closing the generator, ends the decoding within one token.
         """
         run = DecodingRun(self._pool.get(model).loaded, prompt, settings, cancel, begun=begun, most=most)
         run.start()
         try:
+            if announced:
+                yield []
             while not run.finished:
                 run.wait()
                 yield run.drain()

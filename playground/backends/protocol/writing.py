@@ -48,10 +48,12 @@ class Writes(Protocol):
         *,
         begun: Sequence[Step] = (),
         most: int | None = None,
+        announced: bool = False,
     ) -> Iterator[list[GenerationEvent]]:
         """Decode, yielding what has gathered every `interval_s` seconds; the last event is the GenerationRecord.
 
         begun: steps that were taken before, and stay; most: write at most so many tokens more for now.
+        announced: begin with an empty list, when the decoding has begun.
         Setting `cancel` ends the decoding within one token, and what is there comes as a record all the same.
         """
         ...

@@ -66,3 +66,8 @@ def test_the_score_of_a_search_counts_its_length():
     )
     assert BeamTree(nodes, 2, 2.0).sequence_score == -2.0 / 2**2.0
     assert BeamTree((), 2, 1.0).sequence_score is None
+
+
+def test_a_number_beyond_all_floats_is_out_of_range():
+    with pytest.raises(PlaygroundError, match="temperature must be a number from"):
+        GenerationSettings(temperature=10**400)

@@ -128,7 +128,13 @@ def test_another_model_takes_the_place_of_an_example_and_of_nothing_else(typed, 
         spec=lambda model: SimpleNamespace(kind="decoder"),
     )
     panel = SimpleNamespace(
-        prompt="prompt", second="second", generate="generate", analyse="analyse", status="status", examples=("button",)
+        prompt="prompt",
+        tokens="tokens",
+        second="second",
+        generate="generate",
+        analyse="analyse",
+        status="status",
+        examples=("button",),
     )
     compression = SimpleNamespace(offer=lambda backend, model, method: {"method": (model, method)})
     decoding = SimpleNamespace(for_writers=("settings",))
