@@ -14,6 +14,7 @@ from playground.ui.compression import Compressions
 from playground.ui.controls.decoding import DecodingControls, settings_from
 from playground.ui.controls.preview import Preview
 from playground.ui.cost import Costs
+from playground.ui.fields import text_of
 from playground.ui.fill_in import FillIns
 from playground.ui.history import history_updates
 from playground.ui.inside import Inside
@@ -101,6 +102,8 @@ class Wiring:
     def wire(self, page: gr.Blocks) -> None:
         """Attach every handler."""
         panel = self.panel
+        # First, since the browser asks one after the other what follows when another model is chosen
+        ModelChoice(self.backend, self.visit, panel, self.decoding, self.attention, self.tabs.compression).wire(page)
         shown = self.wire_generation()
         selection = Selection(
             self.backend, self.visit, panel, self.attention, self.choices, beams=self.beams, open_tab=self.open_tab
@@ -119,7 +122,6 @@ class Wiring:
         Preview(self.backend, panel.prompt, panel.model, self.decoding).wire(page)
         panel.stop.click(self.writer.on_stop, **AT_ONCE)
         on_leaving(page, self.writer.on_stop)  # a closed tab leaves no run behind
-        ModelChoice(self.backend, self.visit, panel, self.decoding, self.attention, self.tabs.compression).wire(page)
 
     def wire_generation(self) -> list[Any]:
         """Whatever brings another text, followed by the instruments; return the events after which these show it."""
@@ -168,7 +170,7 @@ class Wiring:
     ) -> Iterator[dict[Any, Any]]:
         """Begin a run. What is given may be anything that a browser can send."""
         yield from self.runs.writing(
-            request, visit, lambda: Task(str(model or ""), str(prompt or ""), settings_from(settings))
+            request, visit, lambda: Task(text_of(model), text_of(prompt), settings_from(settings))
         )
 
     @says_errors

@@ -8,6 +8,7 @@ import gradio as gr
 from playground.backends.protocol import Backend
 from playground.records import PlaygroundError, contradictions, remarks
 from playground.ui.controls.decoding import DecodingControls, settings_from
+from playground.ui.fields import text_of
 from playground.ui.status import AT_ONCE, status_line
 from playground.views.funnel import funnel_json, settings_of
 
@@ -34,6 +35,7 @@ class Preview:
             inputs_kwargs={**text, **decoding.inputs()},
             outputs=[decoding.conflicts, decoding.code, decoding.preview],
             trigger_mode="always_last",
+            preprocess=False,  # gradio changes threads for each of twenty values, which are checked all the same
             **AT_ONCE,
         )
         words = [decoding.settings[name].change for name in ("bad_words", "force_words", "max_new_tokens")]
@@ -43,11 +45,13 @@ class Preview:
             inputs_kwargs={**text, **decoding.inputs()},
             outputs=decoding.preview,
             trigger_mode="always_last",
+            preprocess=False,
             **AT_ONCE,
         )
 
     def on_settings(self, prompt: str, model: str, **settings: Any) -> list[Any]:
-        """Say what contradicts itself, and write the code of such a run."""
+        """Say what contradicts itself, and write the code of such a run. All may be anything that a browser sends."""
+        prompt, model = text_of(prompt), text_of(model)
         try:
             wanted = settings_from(settings)
         except PlaygroundError as error:
@@ -64,6 +68,7 @@ class Preview:
 
     def on_next_token(self, prompt: str, model: str, **settings: Any) -> str:
         """Return the distribution of the token behind the prompt; the browser applies the filters."""
+        prompt, model = text_of(prompt), text_of(model)
         try:
             ids = tuple(token.id for token in self.backend.tokenize(model, prompt)) if prompt.strip() else ()
             return funnel_json(self.backend.next_token(model, ids, (), settings_from(settings))) if ids else ""
