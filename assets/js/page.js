@@ -30,6 +30,10 @@ window.playground = (() => {
     }
   };
 
+  // Counts what a visitor does, so that the server can tell what came later: requests may change places on their way.
+  let turns = 0;
+  const turn = () => ++turns;
+
   // A colour at `value` (0 to 1) of a palette scale, between its nearest stops.
   const channel = (hex, at) => parseInt(hex.slice(1 + 2 * at, 3 + 2 * at), 16);
   const mix = (from, to, part) =>
@@ -99,5 +103,5 @@ window.playground = (() => {
   };
   fetchWhenUsable();
 
-  return { colorAt, cssColor, hideTip, isDark, onTheme, percent, plotly, restoreTheme, showTip, stops, themeName, toggleTheme, visible };
+  return { colorAt, cssColor, hideTip, isDark, onTheme, percent, plotly, restoreTheme, showTip, stops, themeName, toggleTheme, turn, visible };
 })();

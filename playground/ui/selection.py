@@ -66,7 +66,8 @@ class Selection:
         follow(self.choices.strip.select, self.on_strip)
         opened = self.choices.tabs.select(
             self.on_instrument,
-            inputs_kwargs={"visit": self.visit},
+            inputs_kwargs={"visit": self.visit, "turn": self.choices.turn},
+            js="(visit) => [visit, window.playground.turn()]",
             outputs=[self.status, self.choices.funnel],
             **AT_ONCE,
         )
@@ -130,6 +131,8 @@ class Selection:
     def on_token(self, visit: Visit, event: gr.EventData) -> dict[Any, Any]:
         """A chip was selected."""
         session = visit.session
+        if visit.is_overtaken("token", getattr(event, "turn", None)):
+            return {self.status: gr.skip()}
         return self.follow(visit, session.select(place_in(event, 0, len(session.ids))))
 
     @says_errors
@@ -143,8 +146,10 @@ class Selection:
 
     @says_errors
     @in_turn
-    def on_instrument(self, visit: Visit, event: gr.SelectData) -> dict[Any, Any]:
+    def on_instrument(self, visit: Visit, turn: float, event: gr.SelectData) -> dict[Any, Any]:
         """Another instrument was opened: the funnel is filled only while it is in sight."""
+        if visit.is_overtaken("instrument", turn):
+            return {self.status: gr.skip()}
         visit.open_tab = str(event.value)[:40]
         if visit.open_tab != self.choices.name or not visit.session.ids:
             return {self.status: gr.skip()}

@@ -268,6 +268,19 @@ class Visit:
         self.session = Session()
         self.view = ""  # the view of a head that is open; the first where it is none
         self.open_tab = ""  # the instrument that is open, by its name; the first where it is none
+        self._latest: dict[str, float] = {}
+
+    def is_overtaken(self, what: str, turn: object) -> bool:
+        """Tell whether something later of the same kind is known already: two requests may change places on their way.
+
+        turn: the how-manieth act of the visitor it is, or whatever was sent; of others nothing is known.
+        """
+        if isinstance(turn, bool) or not isinstance(turn, int | float):
+            return False
+        if turn < self._latest.get(what, turn):
+            return True
+        self._latest[what] = turn
+        return False
 
     def __deepcopy__(self, memo: dict[int, object]) -> "Visit":
         """Gradio copies the initial state for each visitor, who gets a visit of their own."""

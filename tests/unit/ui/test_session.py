@@ -142,3 +142,14 @@ def test_each_visitor_gets_a_visit_of_their_own():
     assert mine is not yours
     assert mine.lock is not yours.lock
     assert mine.session == Session()
+
+
+def test_what_comes_late_of_its_kind_is_overtaken():
+    visit = Visit()
+    assert not visit.is_overtaken("token", 2)
+    assert visit.is_overtaken("token", 1)
+    assert not visit.is_overtaken("instrument", 1)
+    assert not visit.is_overtaken("token", 3)
+    for sent in (None, "1", [0], True, float("nan")):
+        assert not visit.is_overtaken("token", sent)
+    assert not visit.is_overtaken("token", 4)
