@@ -147,7 +147,9 @@ find(".picker-no-folder").textContent = models.noFolder;
 find(".picker-token").hidden = !models.hub;
 load.hidden = true;
 watch("found", () => {
-  found = props.found ? JSON.parse(props.found) : null;
+  const answer = props.found ? JSON.parse(props.found) : null;
+  if (answer && answer.words !== words()) return; // of what was typed before
+  found = answer;
   showFound();
 });
 watch("progress", progress);

@@ -95,10 +95,8 @@ def describe_stages(
     logits, log_probs, probs, left = stages.logits, stages.log_probs, stages.probs[0], stages.probs[-1]
     ends = [id for id in end_ids if id < logits.shape[-1]]
     # 0 * log 0 is 0: a logit of -inf adds nothing
-    if stages.kept[0].all():
-        entropy_bits = np.einsum("rv,rv->r", probs, log_probs) / -math.log(2)
-    else:
-        entropy_bits = np.einsum("rv,rv->r", probs, np.maximum(log_probs, _LOWEST)) / -math.log(2)
+    finite = log_probs if stages.kept[0].all() else np.maximum(log_probs, _LOWEST)
+    entropy_bits = np.einsum("rv,rv->r", probs, finite) / -math.log(2)
     top_ids = _most_likely(logits, min(N_CANDIDATES, logits.shape[-1]))  # (row, candidate)
     distributions = [
         Distribution(*values)

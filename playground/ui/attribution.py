@@ -9,6 +9,7 @@ import gradio as gr
 
 from playground.backends.protocol import Backend
 from playground.ui.fields import choice_of
+from playground.ui.latest import latest_counts
 from playground.ui.selection import Selection, place_in
 from playground.ui.session import Visit, in_turn
 from playground.ui.status import AT_ONCE, RUNS_MODEL, says_errors
@@ -47,6 +48,7 @@ class Attributions:
 
     @says_errors
     @in_turn
+    @latest_counts("token")
     def on_column(self, visit: Visit, event: gr.EventData) -> dict[Any, Any]:
         """A token of the chart was clicked."""
         session = visit.session

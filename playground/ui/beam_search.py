@@ -9,6 +9,7 @@ import gradio as gr
 
 from playground.backends.protocol import Backend
 from playground.records import PlaygroundError
+from playground.ui.latest import latest_counts
 from playground.ui.selection import Selection, place_in
 from playground.ui.session import Cancellations, Visit, in_turn
 from playground.ui.status import AT_ONCE, RUNS_MODEL, says_errors
@@ -49,6 +50,7 @@ class BeamSearch:
 
     @says_errors
     @in_turn
+    @latest_counts("token")
     def on_node(self, visit: Visit, event: gr.EventData) -> dict[Any, Any]:
         """A hypothesis was selected; one on the winner's path is a token of the text, which is then selected too."""
         session = visit.session

@@ -36,7 +36,6 @@ class Costs:
             self.on_fields,
             inputs_kwargs={"visit": self.visit, "model": self.panel.model, **tab.numbers},
             outputs=outputs,
-            trigger_mode="always_last",
             **AT_ONCE,
         )
         tab.measure.click(

@@ -7,6 +7,7 @@ import gradio as gr
 
 from playground.backends.protocol import Backend
 from playground.records.logit_lens import first_shown
+from playground.ui.latest import latest_counts
 from playground.ui.selection import Selection, place_in
 from playground.ui.session import Visit, in_turn
 from playground.ui.status import AT_ONCE, PRIVATE, says_errors
@@ -78,6 +79,7 @@ class Inside:
 
     @says_errors
     @in_turn
+    @latest_counts("token")
     def on_bar(self, visit: Visit, event: gr.EventData) -> dict[Any, Any]:
         """A bar of the losses was clicked."""
         session = visit.session
@@ -86,6 +88,7 @@ class Inside:
 
     @says_errors
     @in_turn
+    @latest_counts("token")
     def on_cell(self, visit: Visit, event: gr.EventData) -> dict[Any, Any]:
         """A cell of the lens was clicked: the token that is predicted there is selected."""
         session = visit.session

@@ -70,7 +70,6 @@ class ModelChoice:
             self.on_room,
             inputs_kwargs=room_inputs,
             outputs=panel.room,
-            trigger_mode="always_last",
             **AT_ONCE,
         )
 

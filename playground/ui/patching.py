@@ -10,6 +10,7 @@ import gradio as gr
 from playground.backends.protocol import Backend
 from playground.records import PlaygroundError
 from playground.ui.fields import choice_of
+from playground.ui.latest import latest_counts
 from playground.ui.selection import place_in
 from playground.ui.session import Patched, Visit, in_turn
 from playground.ui.status import PRIVATE, RUNS_MODEL, says_errors
@@ -85,6 +86,7 @@ class Patching:
 
     @says_errors
     @in_turn
+    @latest_counts("patched cell")
     def on_cell(self, visit: Visit, event: gr.EventData) -> dict[Any, Any]:
         """A cell of the map was clicked: what comes next with this one swap."""
         session, patched = visit.session, visit.session.patched

@@ -9,6 +9,7 @@ from playground.backends.protocol import Backend
 from playground.models import catalogue
 from playground.records import PlaygroundError, shown_name
 from playground.ui.components import SHARED_SCRIPT, read_asset
+from playground.ui.fields import sent
 from playground.ui.session import Cancellations
 from playground.ui.status import AT_ONCE, PRIVATE, STREAM_INTERVAL_S, on_leaving
 from playground.views.model_list import (
@@ -65,7 +66,7 @@ class Picker:
             trigger_mode="multiple",
             **LOADS,
         )
-        self.picker.input(self.on_search, outputs=self.picker, trigger_mode="always_last", **SEARCHES)
+        self.picker.input(self.on_search, outputs=self.picker, trigger_mode="multiple", **SEARCHES)
         self.picker.stop(self.on_stop, **AT_ONCE)
         on_leaving(page, self.on_stop)
 
@@ -114,8 +115,5 @@ class Picker:
 
 def text_of(event: gr.EventData, name: str) -> str:
     """Return a text that the browser sent; anything else, which anybody can send, counts as none."""
-    try:
-        given = getattr(event, name, "")
-    except TypeError:  # what was sent has no names at all
-        return ""
+    given = sent(event, name)
     return given if isinstance(given, str) else ""

@@ -10,6 +10,7 @@ from playground.backends.protocol import Backend
 from playground.records import GenerationSettings, PlaygroundError, RunTree
 from playground.records.run_tree import n_shared
 from playground.ui.controls.decoding import DecodingControls, settings_from
+from playground.ui.latest import latest_counts
 from playground.ui.session import Visit, in_turn
 from playground.ui.shown_text import session_of
 from playground.ui.status import PRIVATE, RUNS_MODEL, says_errors, status_line
@@ -48,7 +49,6 @@ class Runs:
                 handler,
                 inputs_kwargs={**inputs, "visit": self.visit, **settings},
                 outputs=self.writer.outputs(),
-                trigger_mode="once",
                 **RUNS_MODEL,
             )
         for trigger, handler in (
@@ -121,6 +121,7 @@ class Runs:
 
     @says_errors
     @in_turn
+    @latest_counts("run")
     def on_run(self, visit: Visit, prompt: str, model: str, event: gr.EventData) -> dict[Any, Any]:
         """A run was chosen from the list."""
         id = getattr(event, "value", None)

@@ -9,8 +9,10 @@ import gradio as gr
 
 from playground.backends.protocol import Backend
 from playground.records import PlaygroundError
+from playground.ui.fields import sent
 from playground.ui.head_views.map import keep_text, shown_map, token_of_row
 from playground.ui.head_views.save import file_message
+from playground.ui.latest import COUNTED, latest_counts
 from playground.ui.open_tab import OpenTab
 from playground.ui.session import Session, Visit, in_turn
 from playground.ui.shown_text import within_kind
@@ -40,6 +42,7 @@ class Selection:
         self.visit = visit
         self.tokens = panel.tokens
         self.status = panel.status
+        self.turn = panel.turn
         self.attention = attention
         self.choices = choices
         self.beams = beams
@@ -66,8 +69,8 @@ class Selection:
         follow(self.choices.strip.select, self.on_strip)
         opened = self.choices.tabs.select(
             self.on_instrument,
-            inputs_kwargs={"visit": self.visit, "turn": self.choices.turn},
-            js="(visit) => [visit, window.playground.turn()]",
+            inputs_kwargs={"visit": self.visit, "turn": self.turn},
+            js=COUNTED,
             outputs=[self.status, self.choices.funnel],
             **AT_ONCE,
         )
@@ -101,7 +104,8 @@ class Selection:
             )
         attention.view_tabs.select(
             self.on_view,
-            inputs_kwargs={"visit": self.visit},
+            inputs_kwargs={"visit": self.visit, "turn": self.turn},
+            js=COUNTED,
             outputs=[self.status, *attention.view_outputs()],
             **AT_ONCE,
         )
@@ -128,15 +132,15 @@ class Selection:
 
     @says_errors
     @in_turn
+    @latest_counts("token")
     def on_token(self, visit: Visit, event: gr.EventData) -> dict[Any, Any]:
         """A chip was selected."""
         session = visit.session
-        if visit.is_overtaken("token", getattr(event, "turn", None)):
-            return {self.status: gr.skip()}
         return self.follow(visit, session.select(place_in(event, 0, len(session.ids))))
 
     @says_errors
     @in_turn
+    @latest_counts("token")
     def on_strip(self, visit: Visit, event: gr.EventData) -> dict[Any, Any]:
         """A token of the run's strip was clicked."""
         session = visit.session
@@ -146,10 +150,9 @@ class Selection:
 
     @says_errors
     @in_turn
+    @latest_counts("instrument")
     def on_instrument(self, visit: Visit, turn: float, event: gr.SelectData) -> dict[Any, Any]:
         """Another instrument was opened: the funnel is filled only while it is in sight."""
-        if visit.is_overtaken("instrument", turn):
-            return {self.status: gr.skip()}
         visit.open_tab = str(event.value)[:40]
         if visit.open_tab != self.choices.name or not visit.session.ids:
             return {self.status: gr.skip()}
@@ -163,6 +166,7 @@ class Selection:
 
     @says_errors
     @in_turn
+    @latest_counts("token")
     def on_map_row(self, visit: Visit, event: gr.EventData) -> dict[Any, Any]:
         """A row of the map was clicked: the token that was chosen from there is selected."""
         session = visit.session
@@ -173,6 +177,7 @@ class Selection:
 
     @says_errors
     @in_turn
+    @latest_counts("head")
     def on_tile(self, visit: Visit, event: gr.EventData) -> dict[Any, Any]:
         """A tile of the overview, or a line of the patterns, was chosen."""
         session = visit.session
@@ -181,6 +186,7 @@ class Selection:
 
     @says_errors
     @in_turn
+    @latest_counts("head")
     def on_head_row(self, visit: Visit, event: gr.EventData) -> dict[Any, Any]:
         """A row of "every head" was clicked."""
         session = visit.session
@@ -238,7 +244,8 @@ class Selection:
 
     @says_errors
     @in_turn
-    def on_view(self, visit: Visit, event: gr.SelectData) -> dict[Any, Any]:
+    @latest_counts("view")
+    def on_view(self, visit: Visit, turn: float, event: gr.SelectData) -> dict[Any, Any]:
         """Another view of the head was opened: fill it."""
         attention = self.attention
         visit.view = attention.view_name(event.index)
@@ -250,7 +257,7 @@ class Selection:
 
 def place_in(event: gr.EventData, axis: int, size: int) -> int:
     """Return an index that the browser sent, kept in [0, size): it may be anything at all."""
-    index = getattr(event, "index", 0)
+    index = sent(event, "index")
     if isinstance(index, list | tuple):
         index = index[axis] if axis < len(index) else 0
     if isinstance(index, bool) or not isinstance(index, int):

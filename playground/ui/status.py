@@ -66,6 +66,10 @@ def show_progress_nowhere(page: gr.Blocks, unseen: gr.State) -> None:
             event.show_progress_on = [unseen]
 
 
+# Triggers that say that something has changed, and not what: the handler is given it
+CHANGES = {"input", "change", "release", "expand", "load"}
+
+
 def lose_no_event(page: gr.Blocks) -> None:
     """Let what a visitor does while the same is being answered count; only what runs the model does not begin twice.
 
@@ -77,7 +81,7 @@ def lose_no_event(page: gr.Blocks) -> None:
         triggers = {name for _, name in event.targets}
         if event.trigger_mode != "once":
             continue
-        if event.trigger_after is not None or (triggers and triggers <= {"input", "change", "release", "load"}):
+        if event.trigger_after is not None or (triggers and triggers <= CHANGES):
             event.trigger_mode = "always_last"
         elif event.concurrency_id != RUNS_MODEL["concurrency_id"] and ("select" in triggers or not event.queue):
             event.trigger_mode = "multiple"

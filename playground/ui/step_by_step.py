@@ -43,7 +43,7 @@ class StepByStep:
         tab.again.click(self.on_again, inputs_kwargs={"visit": self.visit}, outputs=[
             self.visit, self.status, *tab.guess_outputs()
         ], **AT_ONCE)  # fmt: skip
-        written = {"outputs": self.runs.writer.outputs(), "trigger_mode": "once", **RUNS_MODEL}
+        written = {"outputs": self.runs.writer.outputs(), **RUNS_MODEL}
         tab.candidates.select(self.on_take, inputs_kwargs=inputs, **written)
         tab.choose.click(self.runs.on_one_token, inputs_kwargs=inputs, **written)
         gr.on(
@@ -59,7 +59,6 @@ class StepByStep:
             self.on_next,
             inputs_kwargs={**self.inputs, "guessing": self.tab.guessing},
             outputs=[self.status, *self.tab.outputs()],
-            trigger_mode="always_last",
             **PRIVATE,
         )
 

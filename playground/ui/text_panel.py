@@ -43,6 +43,7 @@ class TextPanel:
     history: HistoryPanel
     examples: tuple[gr.Button, ...]
     text_number: gr.State  # changes whenever another text has come: the instruments follow
+    turn: gr.Number  # unseen: what the browser counts of a visitor's acts, see latest.py
 
     def outputs(self) -> list[gr.components.Component | gr.State]:
         """Return what `another_text` fills."""
@@ -116,7 +117,9 @@ def build_text_panel(backend: Backend) -> tuple[TextPanel, DecodingControls]:
         tokens = build_token_chips("tokens")
         status = gr.HTML(status_line("Ready."), elem_id="status")
         history = build_history()
-    text_number = gr.State(0)
-    return TextPanel(
-        prompt, second, model, picker, room, generate, stop, analyse, status, tokens, history, examples, text_number
-    ), decoding
+    text_number, turn = gr.State(0), gr.Number(0, visible=False)
+    panel = TextPanel(
+        prompt, second, model, picker, room, generate, stop, analyse,
+        status, tokens, history, examples, text_number, turn,
+    )  # fmt: skip
+    return panel, decoding

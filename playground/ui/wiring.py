@@ -14,7 +14,7 @@ from playground.ui.compression import Compressions
 from playground.ui.controls.decoding import DecodingControls, settings_from
 from playground.ui.controls.preview import Preview
 from playground.ui.cost import Costs
-from playground.ui.fields import text_of
+from playground.ui.fields import as_text
 from playground.ui.fill_in import FillIns
 from playground.ui.history import history_updates
 from playground.ui.inside import Inside
@@ -134,7 +134,6 @@ class Wiring:
             self.on_generate,
             inputs_kwargs={**inputs, **self.decoding.inputs()},
             outputs=self.writer.outputs(),
-            trigger_mode="once",
             # Gradio changes threads for each value, while the model holds Python's lock; what comes in is checked
             preprocess=False,
             postprocess=False,
@@ -170,7 +169,7 @@ class Wiring:
     ) -> Iterator[dict[Any, Any]]:
         """Begin a run. What is given may be anything that a browser can send."""
         yield from self.runs.writing(
-            request, visit, lambda: Task(text_of(model), text_of(prompt), settings_from(settings))
+            request, visit, lambda: Task(as_text(model), as_text(prompt), settings_from(settings))
         )
 
     @says_errors

@@ -149,3 +149,24 @@ def test_the_page_needs_nothing_of_the_cache_that_programs_share(address: str) -
     """A fault once: the dice's picture lay where a second page on the machine, when it ended, deleted it."""
     with urllib.request.urlopen(f"{address}/config") as response:
         assert b"file=" not in response.read()
+
+
+def test_no_event_is_dropped_but_another_start_of_the_model(address: str) -> None:
+    with urllib.request.urlopen(f"{address}/config") as answer:
+        listeners = json.load(answer)["dependencies"]
+    dropping = [one for one in listeners if one["trigger_mode"] == "once" and one["backend_fn"] and one["targets"]]
+    assert {event for one in dropping for _, event in one["targets"]} <= {"click", "submit", "select", "unload"}
+    assert all(one["trigger_after"] is None for one in dropping)
+    selected = {
+        one["api_name"].rstrip("_0123456789") for one in dropping for _, event in one["targets"] if event == "select"
+    }
+    assert selected == {"on_candidate", "on_take"}  # they run the model
+    deferred = [one["api_name"] for one in listeners if one["trigger_mode"] == "always_last"]
+    carrying = {
+        "on_search",
+        "on_token",
+        "on_tile",
+        "on_view",
+        "on_instrument",
+    }  # would be sent again as they first were
+    assert not [name for name in deferred if name.rstrip("_0123456789") in carrying]

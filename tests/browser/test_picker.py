@@ -126,6 +126,22 @@ def test_a_model_of_the_hub_is_searched_loaded_and_chosen(page: Page, hub: Hub, 
     expect(page.locator("#model-card .model-name")).to_have_text("stories")
 
 
+def test_what_is_typed_while_an_earlier_search_is_slow_is_found(
+    page: Page, hub: Hub, tiny_files: dict[str, bytes]
+) -> None:
+    name = add(hub, "org/typed-later", tiny_files)
+    hub.faults["/api/models"] = Fault(delay_s=3, times=1)
+    open_picker(page)
+    n_before = len(hub.asked)
+    page.locator(".picker-filter").fill("ty")
+    while "/api/models" not in hub.paths()[n_before:]:
+        page.wait_for_timeout(50)
+    page.locator(".picker-filter").fill("typed-lat")
+    expect(page.locator(f"[data-model='{name}']")).to_be_visible()
+    page.wait_for_timeout(3000)  # the earlier answer comes, and changes nothing
+    expect(page.locator(f"[data-model='{name}']")).to_be_visible()
+
+
 def test_others_go_on_while_one_loads(
     page: Page, open_at: Callable[..., Page], served: Served, hub: Hub, tiny_files: dict[str, bytes]
 ) -> None:

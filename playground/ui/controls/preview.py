@@ -8,7 +8,7 @@ import gradio as gr
 from playground.backends.protocol import Backend
 from playground.records import PlaygroundError, contradictions, remarks
 from playground.ui.controls.decoding import DecodingControls, settings_from
-from playground.ui.fields import text_of
+from playground.ui.fields import as_text
 from playground.ui.status import AT_ONCE, status_line
 from playground.views.funnel import funnel_json, settings_of
 
@@ -34,7 +34,6 @@ class Preview:
             self.on_settings,
             inputs_kwargs={**text, **decoding.inputs()},
             outputs=[decoding.conflicts, decoding.code, decoding.preview],
-            trigger_mode="always_last",
             preprocess=False,  # gradio changes threads for each of twenty values, which are checked all the same
             **AT_ONCE,
         )
@@ -44,14 +43,13 @@ class Preview:
             self.on_next_token,
             inputs_kwargs={**text, **decoding.inputs()},
             outputs=decoding.preview,
-            trigger_mode="always_last",
             preprocess=False,
             **AT_ONCE,
         )
 
     def on_settings(self, prompt: str, model: str, **settings: Any) -> list[Any]:
         """Say what contradicts itself, and write the code of such a run. All may be anything that a browser sends."""
-        prompt, model = text_of(prompt), text_of(model)
+        prompt, model = as_text(prompt), as_text(model)
         try:
             wanted = settings_from(settings)
         except PlaygroundError as error:
@@ -68,7 +66,7 @@ class Preview:
 
     def on_next_token(self, prompt: str, model: str, **settings: Any) -> str:
         """Return the distribution of the token behind the prompt; the browser applies the filters."""
-        prompt, model = text_of(prompt), text_of(model)
+        prompt, model = as_text(prompt), as_text(model)
         try:
             ids = tuple(token.id for token in self.backend.tokenize(model, prompt)) if prompt.strip() else ()
             return funnel_json(self.backend.next_token(model, ids, (), settings_from(settings))) if ids else ""

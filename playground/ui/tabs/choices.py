@@ -32,7 +32,6 @@ class ChoicesTab:
 
     name: ClassVar[str] = "Choices"
     tabs: gr.Tabs  # that it is one of
-    turn: gr.Number  # unseen: holds which of a visitor's acts one is
     sentence: gr.HTML
     chart: gr.HTML
     candidates: gr.HTML
@@ -107,7 +106,6 @@ class ChoicesTab:
 
 def build_choices(tabs: gr.Tabs) -> ChoicesTab:
     """Build the tab's components."""
-    turn = gr.Number(0, visible=False)
     with gr.Column(elem_id="panel-choices"):
         sentence = gr.HTML(step_sentence(Session()), elem_classes=["caption"])
         with gr.Row(elem_id="choice-row"):
@@ -152,7 +150,6 @@ def build_choices(tabs: gr.Tabs) -> ChoicesTab:
         person_strip = build_chart("person-strip", hint="The same strips for a text that you paste.", place=160)
     return ChoicesTab(
         tabs=tabs,
-        turn=turn,
         sentence=sentence,
         chart=chart,
         candidates=candidates,

@@ -96,3 +96,21 @@ def test_the_mark_on_the_unit_interval_is_uniform_whoever_wins():
     counts, _ = np.histogram(marks, bins=10, range=(0, 1))
     assert counts.sum() == 4000
     assert np.sum((counts - 400) ** 2 / 400) < 27.9  # chi-squared with 9 degrees of freedom, p = 0.001
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_each_stage_is_what_it_is_alone_whatever_stood_before_it(rows):
+    """A stage that only removes tokens is computed from the one before: to the last bit what it is by itself."""
+    generator = torch.Generator().manual_seed(rows)
+    raw = torch.randn(rows, 700, generator=generator)
+    cooler = raw / 0.7
+    removed = cooler.masked_fill(cooler < cooler.topk(40).values[:, -1:], -math.inf)
+    changed = removed.masked_fill(removed > 2, 1.5)  # not the likeliest, and no other token gone
+    without_best = removed.scatter(1, removed.argmax(-1, keepdim=True), -math.inf)
+    nothing = torch.full_like(raw, -math.inf)
+    stages = [cooler, removed, changed, removed, without_best, nothing]
+    together = observe_stages(raw, stages)
+    for place, stage in enumerate([raw, *stages]):
+        alone = observe_stages(stage, [])
+        np.testing.assert_array_equal(together.probs[place], alone.probs[0])
+        np.testing.assert_array_equal(together.kept[place], alone.kept[0])

@@ -6,7 +6,7 @@ import pytest
 
 from playground.records import PlaygroundError
 from playground.ui.controls.preview import Preview
-from playground.ui.fields import text_of
+from playground.ui.fields import as_text
 
 
 def refuse(*given):
@@ -44,10 +44,10 @@ def test_whatever_stands_for_prompt_and_model_is_read_as_text(sent):
     preview = preview_over(refuse)
     said, code, _ = preview.on_settings(sent, sent)
     assert code == "# There is no such model."
-    assert ("no such model" in said) == bool(text_of(sent))
+    assert ("no such model" in said) == bool(as_text(sent))
     assert preview.on_next_token(sent, sent) == ""
 
 
 def test_nothing_is_an_empty_text():
-    assert text_of(None) == text_of("") == ""
-    assert text_of(["a"]) == "['a']"
+    assert as_text(None) == as_text("") == ""
+    assert as_text(["a"]) == "['a']"
