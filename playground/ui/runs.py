@@ -1,6 +1,7 @@
 """What happens to the visitor's runs: going on from any token of one, and back and forth among them."""
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -39,16 +40,18 @@ class Runs:
         panel, history = self.panel, self.history
         typed = {"prompt": panel.prompt, "model": panel.model}
         settings = self.decoding.inputs()
-        for trigger, handler, inputs in (
-            ([choices.chart.select, choices.candidates.select], self.on_candidate, {}),
-            (history.one_token.click, self.on_one_token, typed),
-            (history.write_on.click, self.on_write_on, {}),
+        counted: dict[str, Any] = {"trigger_mode": "multiple"}  # each press is a token
+        for trigger, handler, inputs, more in (
+            ([choices.chart.select, choices.candidates.select], self.on_candidate, {}, {}),
+            (history.one_token.click, self.on_one_token, typed, counted),
+            (history.write_on.click, self.on_write_on, {}, {}),
         ):
             gr.on(
                 trigger,
                 handler,
                 inputs_kwargs={**inputs, "visit": self.visit, **settings},
                 outputs=self.writer.outputs(),
+                **more,
                 **RUNS_MODEL,
             )
         for trigger, handler in (
@@ -74,7 +77,7 @@ class Runs:
         self, request: gr.Request, visit: Visit, prompt: str, model: str, **settings: Any
     ) -> Iterator[dict[Any, Any]]:
         """One token more, of the run that is shown or of a prompt that was typed."""
-        yield from self.writing(request, visit, lambda: self.next_task(visit, prompt, model, settings))
+        yield from self.one_more(request, visit, lambda: self.next_task(visit, prompt, model, settings))
 
     def on_write_on(self, request: gr.Request, visit: Visit, **settings: Any) -> Iterator[dict[Any, Any]]:
         """The run that is shown goes on from its end."""
@@ -93,14 +96,28 @@ class Runs:
         wanted = single_steps(settings_from(settings))
         return shared_task(visit, model, prompt, wanted, n_more=wanted.max_new_tokens, most=most)
 
-    def writing(self, request: gr.Request, visit: Visit, make: Any) -> Iterator[dict[Any, Any]]:
-        """Write the task that `make` returns, or say why there is none."""
+    def one_more(self, request: gr.Request, visit: Visit, make: Callable[[], Task | None]) -> Iterator[dict[Any, Any]]:
+        """Write the task of one token that `make` returns, when those that were asked for before are written."""
+        with self.writer.cancellations.in_line(str(request.session_hash)) as switch:
+            yield from self.writing(request, visit, lambda: None if switch.is_set() else make(), switch)
+
+    def writing(
+        self,
+        request: gr.Request,
+        visit: Visit,
+        make: Callable[[], Task | None],
+        switch: threading.Event | None = None,
+    ) -> Iterator[dict[Any, Any]]:
+        """Write the task that `make` returns, or say why there is none; None where there is nothing to say either."""
         try:
             task = make()
         except PlaygroundError as error:
             yield {self.status: status_line(str(error), "error")}
             return
-        yield from self.writer.write(request, visit, task)
+        if task is None:
+            yield {self.status: gr.skip()}
+            return
+        yield from self.writer.write(request, visit, task, switch)
 
     def _fork(
         self, request: gr.Request, visit: Visit, at: object, id: object, settings: dict[str, Any]

@@ -45,12 +45,14 @@ class StepByStep:
         ], **AT_ONCE)  # fmt: skip
         written = {"outputs": self.runs.writer.outputs(), **RUNS_MODEL}
         tab.candidates.select(self.on_take, inputs_kwargs=inputs, **written)
-        tab.choose.click(self.runs.on_one_token, inputs_kwargs=inputs, **written)
+        tab.choose.click(self.runs.on_one_token, inputs_kwargs=inputs, trigger_mode="multiple", **written)
         gr.on(
             [tab.judge.click, tab.guess.submit],
             self.on_guess,
-            inputs_kwargs={**inputs, "guess": tab.guess, "sure": tab.sure},
-            **{**written, "outputs": [*self.runs.writer.outputs(), *tab.guess_outputs()]},
+            inputs_kwargs={**inputs, "guess": tab.guess, "sure": tab.sure, "n_judged": tab.n_judged},
+            outputs=[*self.runs.writer.outputs(), *tab.guess_outputs()],
+            trigger_mode="multiple",
+            **RUNS_MODEL,
         )
 
     def refresh(self, trigger: Any) -> None:
@@ -103,26 +105,34 @@ class StepByStep:
         visit: Visit,
         prompt: str,
         model: str,
+        *,
         guess: str,
         sure: float,
+        n_judged: float,
         **settings: Any,
     ) -> Iterator[dict[Any, Any]]:
-        """A guess is judged, and the token that the model takes is shown."""
+        """A guess is judged, and the token that the model takes is shown.
 
-        def task() -> Task:
+        n_judged: how many the page had shown when it was made: of two presses for one token the second says nothing.
+        """
+
+        def task() -> Task | None:
+            if n_judged != visit.session.n_judged:
+                return None
             wanted = self.runs.next_task(visit, prompt, model, settings)
             step = self.wanted_step(wanted)
             prompt_ids = tuple(token.id for token in self.backend.read(wanted.model, wanted.prompt).tokens)
             written = tuple(one.chosen.id for one in wanted.begun)
             judged = self.backend.judge_guess(wanted.model, prompt_ids, written, step, guess or "", sure)
             with visit.lock:
-                visit.session = replace(visit.session, guesses=(*visit.session.guesses, judged)[-MOST_GUESSES:])
+                guesses = (*visit.session.guesses, judged)[-MOST_GUESSES:]
+                visit.session = replace(visit.session, guesses=guesses, n_judged=visit.session.n_judged + 1)
             return replace(wanted, begun=(*wanted.begun, step), most=0)
 
         before = visit.session.guesses
-        for updates in self.runs.writing(request, visit, task):
+        for updates in self.runs.one_more(request, visit, task):
             is_judged = visit.session.guesses is not before
-            yield updates | (self.tab.show_guesses(visit.session.guesses) if is_judged else {})
+            yield updates | (self.tab.show_guesses(visit.session) if is_judged else {})
             before = visit.session.guesses
 
     @says_errors
@@ -130,7 +140,7 @@ class StepByStep:
     def on_again(self, visit: Visit) -> dict[Any, Any]:
         """The guesses are to be forgotten."""
         visit.session = replace(visit.session, guesses=())
-        return {self.visit: visit, **self.tab.show_guesses(())}
+        return {self.visit: visit, **self.tab.show_guesses(visit.session)}
 
     def next_step(self, task: Task) -> Step | None:
         """Return the step that a task would take, None where the text has come to its end."""

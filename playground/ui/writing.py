@@ -1,5 +1,6 @@
 """A run on the page: it streams into the chips, can be stopped, and joins the visitor's other runs."""
 
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -50,14 +51,19 @@ class Writer:
         for cancellations in (self.cancellations, *self.beside):
             cancellations.cancel(str(request.session_hash))
 
-    def write(self, request: gr.Request, visit: Visit, task: Task) -> Iterator[dict[Any, Any]]:
-        """Stream a run; what is there stays there when it is stopped or fails. PlaygroundErrors are said."""
+    def write(
+        self, request: gr.Request, visit: Visit, task: Task, switch: threading.Event | None = None
+    ) -> Iterator[dict[Any, Any]]:
+        """Stream a run; what is there stays there when it is stopped or fails. PlaygroundErrors are said.
+
+        switch: ends it; without one the visitor's other runs end, and there is a new one.
+        """
         panel = self.panel
         idle = {panel.generate: gr.Button(interactive=True), panel.stop: gr.Button(interactive=False)}
         visitor = str(request.session_hash)
         for cancellations in self.beside:
             cancellations.cancel(visitor)
-        switch = self.cancellations.begin(visitor)
+        switch = switch or self.cancellations.begin(visitor)
         try:
             kind = checked_writer(self.backend.spec(task.model))
             read = self.backend.read(task.model, task.prompt)

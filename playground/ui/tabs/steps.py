@@ -5,9 +5,10 @@ from typing import Any, ClassVar
 
 import gradio as gr
 
-from playground.records import Guess, Step
+from playground.records import Step
 from playground.records.guesses import LEAST_SURE, MOST_SURE
 from playground.ui.components import build_candidates, build_heading
+from playground.ui.session import Session
 from playground.ui.status import status_line
 from playground.views.candidates import candidates_json
 from playground.views.guesses import describe_guess, guesses_html
@@ -33,6 +34,7 @@ class StepsTab:
     again: gr.Button
     result: gr.HTML
     table: gr.HTML
+    n_judged: gr.Number  # unseen: guesses that were judged in all
 
     def outputs(self) -> list[Any]:
         """Return what follows the text."""
@@ -40,7 +42,7 @@ class StepsTab:
 
     def guess_outputs(self) -> list[Any]:
         """Return what follows the guesses."""
-        return [self.guess, self.result, self.table]
+        return [self.guess, self.result, self.table, self.n_judged]
 
     def show_next(self, step: Step | None, sentence: str, *, is_hidden: bool) -> dict[Any, Any]:
         """Return what could come next; `is_hidden` while it is to be guessed."""
@@ -50,14 +52,14 @@ class StepsTab:
             self.sentence: status_line(sentence),
         }
 
-    def show_guesses(self, guesses: tuple[Guess, ...]) -> dict[Any, Any]:
+    def show_guesses(self, session: Session) -> dict[Any, Any]:
         """Return the guesses so far."""
-        if not guesses:
-            return {self.guess: "", self.result: NO_GUESS, self.table: ""}
+        guesses = session.guesses
         return {
             self.guess: "",
-            self.result: status_line(describe_guess(guesses[-1])),
-            self.table: guesses_html(guesses),
+            self.result: status_line(describe_guess(guesses[-1])) if guesses else NO_GUESS,
+            self.table: guesses_html(guesses) if guesses else "",
+            self.n_judged: session.n_judged,
         }
 
 
@@ -97,6 +99,7 @@ def build_steps() -> StepsTab:
                     again = gr.Button("Start again", elem_id="guess-again", min_width=110)
                 result = gr.HTML(NO_GUESS, elem_id="guess-result", elem_classes=["caption"])
                 table = gr.HTML("", elem_id="guess-table")
+                n_judged = gr.Number(0, visible=False)
     return StepsTab(
         candidates=candidates,
         sentence=sentence,
@@ -109,4 +112,5 @@ def build_steps() -> StepsTab:
         again=again,
         result=result,
         table=table,
+        n_judged=n_judged,
     )
