@@ -1,6 +1,6 @@
 """How the page is served: our scripts from this server, and a policy that forbids the browser any other host."""
 
-import importlib.util
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from playground.ui.mended import mended_scripts
+from playground.ui.packages import package_folder
 from playground.views.palette import ASSETS
 
 # Gradio compiles component scripts with Function() and sets inline styles, hence the two unsafe words; what they
@@ -30,13 +32,8 @@ CONTENT_POLICY = "; ".join(
     )
 )
 
-
-def package_folder(name: str) -> Path:
-    """Return the folder of an installed package without importing it (mpld3 would load matplotlib)."""
-    spec = importlib.util.find_spec(name)
-    if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError(f"{name} is not installed: pip install -r requirements.txt")
-    return Path(spec.submodule_search_locations[0])
+JAVASCRIPT = "text/javascript"
+CACHED = {"Cache-Control": "public, max-age=3600"}
 
 
 def find_files() -> dict[str, Path]:
@@ -54,17 +51,20 @@ def find_files() -> dict[str, Path]:
 
 
 def build_routes() -> list[Route]:
-    """Return the route of these files; nothing else of the disk can be reached through it."""
+    """Return the routes of these files and of scripts of Gradio's that are mended; no other file can be reached."""
     files = find_files()
 
     async def serve(request: Request) -> Response:
         path = files.get(request.path_params["name"])
         if path is None:
             return Response("There is no such file.", status_code=404)
-        kind = "text/css" if path.suffix == ".css" else "text/javascript"
-        return FileResponse(path, media_type=kind, headers={"Cache-Control": "public, max-age=3600"})
+        kind = "text/css" if path.suffix == ".css" else JAVASCRIPT
+        return FileResponse(path, media_type=kind, headers=CACHED)
 
-    return [Route("/playground/{name}", serve)]
+    def mended(name: str, script: str) -> Route:
+        return Route(f"/assets/{name}", lambda _: Response(script, media_type=JAVASCRIPT, headers=CACHED))
+
+    return [Route("/playground/{name}", serve), *starmap(mended, mended_scripts().items())]
 
 
 class ContentPolicy:

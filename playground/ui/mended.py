@@ -1,0 +1,54 @@
+"""What is mended of Gradio's own page while it is served: its package stays as it is installed.
+
+Each is a phrase of its scripts and what stands in its place. Where another version has a phrase otherwise, that is
+served as it is, and the page is as slow as without.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from playground.ui.packages import package_folder
+
+
+@dataclass(frozen=True)
+class Mend:
+    """A phrase of one script, and what is served for it."""
+
+    script: str  # its name begins so
+    phrase: str
+    mended: str
+
+
+# Gradio's page keeps a list of the components that it tells at each message of an event whether they wait: outputs, and
+# the inputs of a stream that goes on. When an event ends it adds the inputs of any other too, and never removes them:
+# here that was 130 components, each of which it seeks in the whole page and asks for a copy of its value, 45 ms a
+# message, of which a press of Generate has five. They have nothing to wait for.
+INPUTS_WAIT = Mend(
+    "statustracker-",
+    "h.includes(e)&&s?`input`",
+    "h.includes(e)&&s&&(s!==`closed`||e in this.current)?`input`",
+)
+# For each of 560 components it looks through all events for those that the component begins: 0.4 s of 2.3 s in which
+# the page opens. Here all events are looked through once.
+ATTACHED_EVENTS = Mend(
+    "core-",
+    "find_attached_events(e,t){let n=t.filter(t=>t.targets.find(([t])=>t===e.id)).map(t=>{let n=t.targets.find(([t])=>"
+    "t===e.id);return n?n[1]:null}).filter(Boolean);return e.props.shared_props.attached_events=n,e}",
+    "find_attached_events(e,t){if(this.attached_of!==t){this.attached_of=t;this.attached=new Map;for(let n of t){"
+    "let r=new Set;for(let[i,a]of n.targets){if(r.has(i))continue;r.add(i);if(!a)continue;"
+    "let o=this.attached.get(i)||[];o.push(a);this.attached.set(i,o)}}}"
+    "return e.props.shared_props.attached_events=this.attached.get(e.id)||[],e}",
+)
+MENDS = (INPUTS_WAIT, ATTACHED_EVENTS)
+
+
+def mended_scripts(mends: tuple[Mend, ...] = MENDS) -> dict[str, str]:
+    """Return the scripts of Gradio's page that are served otherwise than they are installed, by their names."""
+    folder = package_folder("gradio") / "templates" / "frontend" / "assets"
+    scripts: dict[str, str] = defaultdict(str)
+    for mend in mends:
+        for path in folder.glob(f"{mend.script}*.js"):
+            text = scripts.get(path.name) or path.read_text("utf-8")
+            if text.count(mend.phrase) == 1:
+                scripts[path.name] = text.replace(mend.phrase, mend.mended)
+    return dict(scripts)

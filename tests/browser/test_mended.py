@@ -1,0 +1,90 @@
+"""What is served in place of Gradio's own scripts does the same, less what cost time; the page gets it."""
+
+import re
+import urllib.request
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, Page
+
+from playground.ui.mended import ATTACHED_EVENTS, INPUTS_WAIT, MENDS, Mend, mended_scripts
+from playground.ui.packages import package_folder
+
+ASSETS = package_folder("gradio") / "templates" / "frontend" / "assets"
+
+
+@pytest.fixture
+def blank(context: BrowserContext) -> Page:
+    page = context.new_page()
+    yield page
+    page.close()
+
+
+def installed(name: str) -> str:
+    return Path(ASSETS, name).read_text("utf-8")
+
+
+def test_every_phrase_is_found_in_the_installed_version_and_served_otherwise(address: str) -> None:
+    scripts = mended_scripts()
+    assert len(scripts) == len(MENDS)
+    for name, script in scripts.items():
+        with urllib.request.urlopen(f"{address}/assets/{name}") as answer:
+            assert answer.headers["content-type"].startswith("text/javascript")
+            assert answer.read().decode() == script
+        assert script != installed(name)
+
+
+def test_a_version_that_has_it_otherwise_is_served_as_it_is() -> None:
+    assert mended_scripts((Mend("core-", "no such phrase", ""),)) == {}
+    assert mended_scripts((Mend("no-such-script-", INPUTS_WAIT.phrase, ""),)) == {}
+
+
+def test_inputs_of_an_event_that_is_no_stream_are_not_told_that_it_ended(blank: Page) -> None:
+    """Outputs 1 and 2, inputs 2 and 3; a stream's input is told when it opens and when it closes."""
+    name = next(name for name in mended_scripts() if name.startswith(INPUTS_WAIT.script))
+    told = {}
+    for version, script in (("installed", installed(name)), ("mended", mended_scripts()[name])):
+        found = re.search(r"\$=(class\{current=\{\};.*?\}\}),\w+=", script, re.DOTALL)
+        assert found
+        told[version] = blank.evaluate(
+            f"""() => {{
+                const told = (states) => {{
+                    const list = new ({found[1]})();
+                    list.register(7, [1, 2], [2, 3], "full");
+                    return states.map(([status, stream_state]) => {{
+                        list.update({{ fn_index: 7, status, stream_state }});
+                        return Object.entries(list.current)
+                            .map(([id, one]) => `${{id}} ${{one.type}} ${{one.status}} ${{one.stream_state}}`);
+                    }});
+                }};
+                return [
+                    told([["pending", null], ["generating", null], ["complete", "closed"]]),
+                    told([["pending", "waiting"], ["pending", "open"], ["complete", "closed"]]),
+                ];
+            }}"""
+        )
+    (event, stream), (event_before, stream_before) = told["mended"], told["installed"]
+    assert stream == stream_before
+    assert any(one.startswith("3 input") for one in stream[1])
+    assert event[:2] == event_before[:2]
+    assert [one for one in event_before[2] if not one.startswith("3 ")] == event[2]
+    assert [one.split()[0] for one in event[2]] == ["1", "2"]
+
+
+def test_each_component_begins_the_same_events(blank: Page) -> None:
+    old, new = blank.evaluate(
+        f"""() => {{
+            const versions = [{{ {ATTACHED_EVENTS.phrase} }}, {{ {ATTACHED_EVENTS.mended} }}];
+            let seed = 1;
+            const random = (n) => (seed = (seed * 16807) % 2147483647) % n;
+            const listeners = () => Array.from({{ length: 60 }}, () => ({{
+                targets: Array.from({{ length: random(4) }}, () => [random(9), ["click", "change", null][random(3)]]),
+            }}));
+            const pages = [listeners(), listeners(), []];
+            return versions.map((one) => [0, 1, 2, 0].flatMap((page) => Array.from({{ length: 10 }}, (_, id) =>
+                one.find_attached_events({{ id, props: {{ shared_props: {{}} }} }}, pages[page])
+                    .props.shared_props.attached_events)));
+        }}"""
+    )
+    assert old == new
+    assert sum(map(len, new)) > 50
