@@ -6,7 +6,7 @@ from typing import NamedTuple
 import plotly.graph_objects as go
 
 from playground.records import Token
-from playground.views.figure import base_layout
+from playground.views.figure import base_layout, set_axes
 from playground.views.labels import axis_labels
 from playground.views.palette import SeriesName, series_color
 
@@ -24,7 +24,15 @@ def draw_candidate_bars(
 ) -> go.Figure:
     """Draw the bars of some tokens, the first at the top."""
     names = axis_labels(tokens)
-    figure = go.Figure(layout=base_layout(height=row_pixels * len(names) + 96, barmode="group", bargap=0.25))
+    figure = go.Figure(
+        layout=base_layout(
+            height=row_pixels * len(names) + 96,
+            barmode="group",
+            bargap=0.25,
+            legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "traceorder": "normal"},
+            meta={"hover": "plotly"},
+        )
+    )
     for series, name, percent in bars:
         figure.add_bar(
             orientation="h",
@@ -35,13 +43,9 @@ def draw_candidate_bars(
             hovertemplate="'%{y}' " + name + ": %{x:.3f} %<extra></extra>",
             meta={"series": series},
         )
-    figure.update_layout(
-        legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "traceorder": "normal"},
-        meta={"hover": "plotly"},
+    both = {"fixedrange": True, "automargin": True}
+    return set_axes(
+        figure,
+        both | {"title": title, "rangemode": "tozero", "zeroline": False},
+        both | {"type": "category", "autorange": "reversed", "tickvals": names, "ticktext": names, "ticklen": 0},
     )
-    figure.update_xaxes(title=title, rangemode="tozero", zeroline=False, fixedrange=True, automargin=True)
-    figure.update_yaxes(
-        type="category", autorange="reversed", tickvals=names, ticktext=names, ticklen=0, automargin=True,
-        fixedrange=True,
-    )  # fmt: skip
-    return figure

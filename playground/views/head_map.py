@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from playground.records import HeadMap, Token
-from playground.views.figure import base_layout
+from playground.views.figure import base_layout, set_axes
 from playground.views.labels import axis_labels, plain_label
 from playground.views.palette import ScaleName, colorscale
 
@@ -93,7 +93,7 @@ def draw_head_map(head_map: HeadMap, *, compact: bool = False, height: int = 520
             zmin=drawn_low,
             zmax=drawn_top,
             colorscale=colorscale(scale),
-            hovertemplate="'%{y}' looks at '%{x}': %{z:.2f}<extra></extra>",
+            hovertemplate=None if compact else "'%{y}' looks at '%{x}': %{z:.2f}<extra></extra>",
             hoverinfo="none" if compact else None,
             colorbar=value_bar(head_map, drawn_low, drawn_top),
             meta={"scale": scale},
@@ -105,11 +105,11 @@ def draw_head_map(head_map: HeadMap, *, compact: bool = False, height: int = 520
             shapes=boundary_lines(second_at),
         ),
     )
-    if compact:
-        figure.update_traces(hovertemplate=None)
-    figure.update_xaxes(**token_axis(head_map.key_tokens), title="looked at (key)", side="top", tickangle=-60)
-    figure.update_yaxes(**token_axis(head_map.query_tokens), title="looking (query)", autorange="reversed")
-    return figure
+    return set_axes(
+        figure,
+        token_axis(head_map.key_tokens) | {"title": "looked at (key)", "side": "top", "tickangle": -60},
+        token_axis(head_map.query_tokens) | {"title": "looking (query)", "autorange": "reversed"},
+    )
 
 
 def value_bar(head_map: HeadMap, drawn_low: float, drawn_top: float) -> dict[str, object]:

@@ -3,7 +3,7 @@
 import plotly.graph_objects as go
 
 from playground.records import HeadRows
-from playground.views.figure import base_layout
+from playground.views.figure import base_layout, set_axes
 from playground.views.head_map import boundary_lines, shares_heatmap, shares_meta, token_axis
 
 ROW_PIXELS = 7
@@ -39,14 +39,13 @@ def draw_head_rows(rows: HeadRows, *, compact: bool = False, second_at: int = 0)
             + boundary_lines(second_at, "x"),
         ),
     )
-    figure.update_xaxes(**token_axis(rows.key_tokens, most=32), side="top", tickangle=-60)
-    figure.update_yaxes(
-        type="category",
-        autorange="reversed",
-        tickvals=names[::n_heads],
-        ticktext=[f"layer {layer}" for layer in rows.layers],
-        ticklen=0,
-        showgrid=False,
-        automargin=True,
-    )
-    return figure
+    layers = {
+        "type": "category",
+        "autorange": "reversed",
+        "tickvals": names[::n_heads],
+        "ticktext": [f"layer {layer}" for layer in rows.layers],
+        "ticklen": 0,
+        "showgrid": False,
+        "automargin": True,
+    }
+    return set_axes(figure, token_axis(rows.key_tokens, most=32) | {"side": "top", "tickangle": -60}, layers)

@@ -1,13 +1,13 @@
 """All heads of all layers as one mosaic: one trace, whatever the number of heads and the length of the text."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
 from playground.records import AttentionSummary
-from playground.views.figure import base_layout
+from playground.views.figure import base_layout, set_axes
 from playground.views.palette import colorscale
 
 TILE_PIXELS = 56
@@ -62,28 +62,28 @@ def draw_heads_overview(
         ),
     )
     title = "head" if group == 1 else f"head; {group} at a time share keys and values"
-    number_axis(figure.update_xaxes, range(n_heads), title, side="top", range=[0, n_heads])
-    number_axis(figure.update_yaxes, summary.layers, "layer", range=[n_layers, 0])
+    heads = number_axis(range(n_heads), title, side="top", range=[0, n_heads])
+    layers = number_axis(summary.layers, "layer", range=[n_layers, 0])
     if order is not None:
-        figure.update_xaxes(title="strongest first, row by row", showticklabels=False)
-        figure.update_yaxes(title="", showticklabels=False)
-    return figure
+        heads |= {"title": {"text": "strongest first, row by row", "standoff": 10}, "showticklabels": False}
+        layers |= {"title": {"text": "", "standoff": 10}, "showticklabels": False}
+    return set_axes(figure, heads, layers)
 
 
-def number_axis(update: Callable[..., Any], numbers: Sequence[int], title: str, **options: Any) -> None:
-    """Label the middle of each tile with its number."""
+def number_axis(numbers: Sequence[int], title: str, **options: Any) -> dict[str, Any]:
+    """Return an axis that labels the middle of each tile with its number."""
     every = max(1, -(-len(numbers) // 24))  # at most 24 numbers, so that they never touch
     places = range(0, len(numbers), every)
-    update(
-        title={"text": title, "standoff": 10},
-        tickvals=[place + 0.5 for place in places],
-        ticktext=[str(numbers[place]) for place in places],
-        showgrid=False,
-        zeroline=False,
-        showline=False,
-        fixedrange=True,
+    return {
+        "title": {"text": title, "standoff": 10},
+        "tickvals": [place + 0.5 for place in places],
+        "ticktext": [str(numbers[place]) for place in places],
+        "showgrid": False,
+        "zeroline": False,
+        "showline": False,
+        "fixedrange": True,
         **options,
-    )
+    }
 
 
 def grid_lines(n_layers: int, n_heads: int, group: int = 1) -> list[dict[str, Any]]:

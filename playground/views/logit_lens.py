@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from playground.records import LensStage, LogitLens, Token
-from playground.views.figure import base_layout
+from playground.views.figure import base_layout, set_axes
 from playground.views.labels import axis_labels, elide, plain_label
 from playground.views.palette import colorscale
 
@@ -44,13 +44,15 @@ def draw_logit_lens(lens: LogitLens) -> go.Figure:
         base_layout(height=ROW_PIXELS * len(stages) + 90, meta={"hover": "plotly", "strip": True}),
     )
     names = axis_labels(shown)
-    figure.update_xaxes(
-        type="category", side="top", tickvals=names, ticktext=[name.rstrip("\u200b") for name in names],
-        tickangle=-50, ticklen=0, showgrid=False, fixedrange=True, automargin=True,
-        title={"text": "read up to this token", "standoff": 4},
-    )  # fmt: skip
-    figure.update_yaxes(type="category", ticklen=0, showgrid=False, fixedrange=True, automargin=True, dtick=1)
-    return figure
+    both = {"type": "category", "ticklen": 0, "showgrid": False, "fixedrange": True, "automargin": True}
+    tokens = both | {
+        "side": "top",
+        "tickvals": names,
+        "ticktext": [name.rstrip("\u200b") for name in names],
+        "tickangle": -50,
+        "title": {"text": "read up to this token", "standoff": 4},
+    }
+    return set_axes(figure, tokens, both | {"dtick": 1})
 
 
 def lens_table(lens: LogitLens, position: int) -> str:

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from playground.records import PatchedPrediction, PatchingMap, Token
 from playground.views.candidate_bars import Bars, draw_candidate_bars
-from playground.views.figure import base_layout
+from playground.views.figure import base_layout, set_axes
 from playground.views.heads_overview import grid_lines, number_axis
 from playground.views.labels import elide, plain_label
 from playground.views.palette import colorscale
@@ -52,13 +52,19 @@ def draw_patching(found: PatchingMap) -> go.Figure:
         ),
     )
     every = max(1, -(-n_tokens // MOST_LABELS))
-    figure.update_xaxes(
-        side="top", tickvals=[at + 0.5 for at in range(0, n_tokens, every)],
-        ticktext=[_column(found, at) for at in range(0, n_tokens, every)], tickangle=-60, ticklen=0,
-        range=[0, n_tokens], automargin=True, fixedrange=True, showgrid=False, zeroline=False,
-    )  # fmt: skip
-    number_axis(figure.update_yaxes, range(n_layers), "layer", range=[n_layers, 0])
-    return figure
+    tokens = {
+        "side": "top",
+        "tickvals": [at + 0.5 for at in range(0, n_tokens, every)],
+        "ticktext": [_column(found, at) for at in range(0, n_tokens, every)],
+        "tickangle": -60,
+        "ticklen": 0,
+        "range": [0, n_tokens],
+        "automargin": True,
+        "fixedrange": True,
+        "showgrid": False,
+        "zeroline": False,
+    }
+    return set_axes(figure, tokens, number_axis(range(n_layers), "layer", range=[n_layers, 0]))
 
 
 def patching_sentence(found: PatchingMap) -> str:

@@ -3,7 +3,7 @@
 import plotly.graph_objects as go
 
 from playground.records import HeadMap
-from playground.views.figure import base_layout
+from playground.views.figure import base_layout, set_axes
 from playground.views.head_map import token_axis
 from playground.views.labels import axis_labels, plain_label
 from playground.views.palette import series_color
@@ -31,12 +31,11 @@ def draw_row_bars(head_map: HeadMap, query: int, *, height: int = 190) -> go.Fig
             },
         ),
     )
-    figure.update_xaxes(**token_axis(head_map.key_tokens), tickangle=-60)
     lowest, highest = float(min(0, row.min())), float(max(0, row.max()))
     room = 0.05 * max(highest - lowest, 0.01)
-    figure.update_yaxes(
-        title="length" if head_map.values == "norms" else "weight",
-        range=[lowest - (room if lowest < 0 else 0), highest + room],
-        fixedrange=True,
-    )
-    return figure
+    values = {
+        "title": "length" if head_map.values == "norms" else "weight",
+        "range": [lowest - (room if lowest < 0 else 0), highest + room],
+        "fixedrange": True,
+    }
+    return set_axes(figure, token_axis(head_map.key_tokens) | {"tickangle": -60}, values)

@@ -36,11 +36,11 @@ def draw_step(step: Step, *, most: int = SHOWN) -> go.Figure:
         )
     names = axis_labels(tokens)
     chosen = [candidate.id == step.chosen.id for candidate in candidates]
-    figure.update_layout(meta={"chosen": names[chosen.index(True)], "hover": "plotly", "step": step.index})
-    figure.update_xaxes(range=[0, max(1.0, *before, *after) * 1.12])
-    figure.update_yaxes(
-        ticktext=[f"<b>▸ {name}</b>" if is_chosen else name for name, is_chosen in zip(names, chosen, strict=True)]
-    )
+    figure.layout.meta = {"chosen": names[chosen.index(True)], "hover": "plotly", "step": step.index}
+    figure.layout.xaxis.range = [0, max(1.0, *before, *after) * 1.12]
+    figure.layout.yaxis.ticktext = [
+        f"<b>▸ {name}</b>" if is_chosen else name for name, is_chosen in zip(names, chosen, strict=True)
+    ]
     return figure
 
 

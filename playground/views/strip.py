@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from playground.records import Reading, Step
-from playground.views.figure import base_layout
+from playground.views.figure import base_layout, set_axes
 from playground.views.labels import axis_labels, plain_label
 from playground.views.palette import series_color
 
@@ -62,18 +62,21 @@ def draw_strip(reading: Reading) -> go.Figure:
             hovertemplate=f"'%{{x}}': {shown}<extra></extra>",
         )
     every = max(1, -(-len(names) // MOST_LABELS))
-    figure.update_xaxes(
-        type="category", tickvals=names[::every], ticktext=[name.rstrip("\u200b") for name in names[::every]],
-        tickangle=-60, automargin=True, fixedrange=True, anchor="y3", showgrid=False,
-    )  # fmt: skip
+    tokens = {
+        "type": "category",
+        "tickvals": names[::every],
+        "ticktext": [name.rstrip("\u200b") for name in names[::every]],
+        "tickangle": -60,
+        "automargin": True,
+        "fixedrange": True,
+        "anchor": "y3",
+        "showgrid": False,
+    }
     shared: dict[str, Any] = {"fixedrange": True, "zeroline": False, "automargin": True, "nticks": 3}
-    figure.update_layout(
-        showlegend=False,
-        yaxis={**shared, "domain": [0.66, 1.0], "range": [0, 102], "title": "%"},
-        yaxis2={**shared, "domain": [0.34, 0.6], "rangemode": "tozero", "title": "bits"},
-        yaxis3={**shared, "domain": [0.0, 0.28], "title": "nats"},
-    )
-    return figure
+    figure.layout.showlegend = False
+    figure.layout.yaxis2 = {**shared, "domain": [0.34, 0.6], "rangemode": "tozero", "title": "bits"}
+    figure.layout.yaxis3 = {**shared, "domain": [0.0, 0.28], "title": "nats"}
+    return set_axes(figure, tokens, {**shared, "domain": [0.66, 1.0], "range": [0, 102], "title": "%"})
 
 
 def most_uncertain(reading: Reading, most: int = 8) -> tuple[int, ...]:

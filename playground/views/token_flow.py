@@ -3,7 +3,7 @@
 import plotly.graph_objects as go
 
 from playground.records import TokenFlow
-from playground.views.figure import base_layout
+from playground.views.figure import base_layout, set_axes
 from playground.views.head_map import shares_heatmap, shares_meta, token_axis
 
 ROW_PIXELS = 34
@@ -20,6 +20,6 @@ def draw_token_flow(flow: TokenFlow, *, compact: bool = False) -> go.Figure:
             height=ROW_PIXELS * len(names) + 100, meta=shares_meta("flow", flow.tokens, names, compact=compact)
         ),
     )
-    figure.update_xaxes(**token_axis(flow.tokens), tickangle=-60, title="input token")
-    figure.update_yaxes(type="category", autorange="reversed", ticklen=0, showgrid=False, automargin=True)
-    return figure
+    tokens = token_axis(flow.tokens) | {"tickangle": -60, "title": "input token"}
+    layers = {"type": "category", "autorange": "reversed", "ticklen": 0, "showgrid": False, "automargin": True}
+    return set_axes(figure, tokens, layers)

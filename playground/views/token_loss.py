@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from playground.records import TokenLoss
-from playground.views.figure import base_layout
+from playground.views.figure import base_layout, set_axes
 from playground.views.labels import axis_labels, elide, plain_label
 from playground.views.palette import series_color
 from playground.views.tables import numbers_table
@@ -41,24 +41,26 @@ def draw_token_loss(loss: TokenLoss, *, height: int = 220) -> go.Figure:
             line={"width": 1.5, "dash": "dot", "color": "#5d6070"},
         )  # fmt: skip
     every = max(1, -(-len(names) // MOST_LABELS))
-    figure.update_xaxes(
-        type="category", tickvals=names[::every], ticktext=[name.rstrip("\u200b") for name in names[::every]],
-        tickangle=-60, automargin=True, fixedrange=True, showgrid=False,
-    )  # fmt: skip
+    tokens = {
+        "type": "category",
+        "tickvals": names[::every],
+        "ticktext": [name.rstrip("\u200b") for name in names[::every]],
+        "tickangle": -60,
+        "automargin": True,
+        "fixedrange": True,
+        "showgrid": False,
+    }
     shared = {"fixedrange": True, "zeroline": False, "automargin": True, "nticks": 5}
-    figure.update_layout(
-        yaxis={**shared, "range": [0, top], "title": "nats"},
-        yaxis2={
-            **shared,
-            "range": [0, top / BITS],
-            "title": "bits",
-            "overlaying": "y",
-            "side": "right",
-            "tickmode": "auto",
-            "showgrid": False,
-        },
-    )
-    return figure
+    figure.layout.yaxis2 = {
+        **shared,
+        "range": [0, top / BITS],
+        "title": "bits",
+        "overlaying": "y",
+        "side": "right",
+        "tickmode": "auto",
+        "showgrid": False,
+    }
+    return set_axes(figure, tokens, {**shared, "range": [0, top], "title": "nats"})
 
 
 def loss_sentence(loss: TokenLoss, what: str = "This text") -> str:

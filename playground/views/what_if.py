@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from playground.records import AttentionExplains, Change, ChangedText, HeadImportance, Token, WhatIf
 from playground.views.before_after import draw_two_losses, two_texts_html
 from playground.views.candidate_bars import Bars, draw_candidate_bars
-from playground.views.figure import base_layout
+from playground.views.figure import base_layout, set_axes
 from playground.views.heads_overview import grid_lines, number_axis
 from playground.views.labels import plain_label, readable
 from playground.views.palette import ScaleName, colorscale
@@ -182,9 +182,11 @@ def _head_chart(
             shapes=grid_lines(n_layers, n_heads),
         ),
     )
-    number_axis(figure.update_xaxes, range(n_heads), "head", side="top", range=[0, n_heads])
-    number_axis(figure.update_yaxes, range(n_layers), "layer", range=[n_layers, 0])
-    return figure
+    return set_axes(
+        figure,
+        number_axis(range(n_heads), "head", side="top", range=[0, n_heads]),
+        number_axis(range(n_layers), "layer", range=[n_layers, 0]),
+    )
 
 
 def _percent(nats: float) -> str:
