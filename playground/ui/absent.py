@@ -6,7 +6,7 @@ import gradio as gr
 
 from playground.backends.protocol import Backend
 from playground.records import PlaygroundError
-from playground.ui.components import SHARED_SCRIPT, read_asset
+from playground.ui.behaviours import behaves
 from playground.ui.status import AT_ONCE
 
 
@@ -21,9 +21,7 @@ class AbsentInstruments:
         self.marks = gr.HTML(
             value="",
             html_template="<span></span>",
-            js_on_load=read_asset("js/absent.js"),
-            head=SHARED_SCRIPT,
-            apply_default_css=False,
+            **behaves("absent"),
             elem_id="absent-instruments",
         )
 

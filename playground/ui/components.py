@@ -8,15 +8,8 @@ from typing import Any
 
 import gradio as gr
 
-from playground.views.palette import ASSETS
-
-# The browser awaits these before a component's own script runs.
-SHARED_SCRIPT = '<script src="playground/page.js"></script>'
-
-
-def read_asset(path: str) -> str:
-    """Return a text file of assets/."""
-    return (ASSETS / path).read_text(encoding="utf-8")
+from playground.ui.assets import read_asset
+from playground.ui.behaviours import behaves
 
 
 # Constants go into the text of templates and scripts: a component whose tab is opened after its value has changed
@@ -24,11 +17,6 @@ def read_asset(path: str) -> str:
 def place_kept(path: str, hint: str, place: int) -> str:
     """Return a template with its hint and with the height that is kept for it."""
     return read_asset(path).replace("PLACE", str(place)).replace("HINT", html.escape(hint))
-
-
-def script_with_palette(path: str) -> str:
-    """Return a script with the colours of the palette."""
-    return read_asset(path).replace("PALETTE", read_asset("palette.json"))
 
 
 def build_heading(title: str, words: str = "") -> gr.HTML:
@@ -50,9 +38,7 @@ def build_token_chips(elem_id: str) -> gr.HTML:
         tint="{}",
         press="Generate",
         html_template=read_asset("html/tokens.html"),
-        js_on_load=script_with_palette("js/tokens.js"),
-        head=SHARED_SCRIPT,
-        apply_default_css=False,
+        **behaves("tokens"),
         elem_id=elem_id,
         elem_classes=["token-chips"],
     )
@@ -63,7 +49,7 @@ def build_overview(elem_id: str, *, hint: str, place: int) -> gr.HTML:
 
     patterns = JSON of {names, scores [pattern][layer][head]}, for what is said of a tile.
     """
-    return _build_chart(elem_id, ("js/chart.js", "js/overview.js"), hint=hint, place=place, patterns="{}")
+    return _build_chart("overview", elem_id, hint=hint, place=place, patterns="{}")
 
 
 def build_chart(elem_id: str, *, hint: str, place: int, zoom: bool = False) -> gr.HTML:
@@ -73,18 +59,16 @@ def build_chart(elem_id: str, *, hint: str, place: int, zoom: bool = False) -> g
     that nothing jumps when it comes; `hint` says what to do while it is empty; absent = why it stays empty. `zoom`: a
     map of tokens by tokens can be looked at in part.
     """
-    return _build_chart(elem_id, ("js/chart.js", "js/zoom.js") if zoom else ("js/chart.js",), hint=hint, place=place)
+    return _build_chart("zooming_chart" if zoom else "chart", elem_id, hint=hint, place=place)
 
 
-def _build_chart(elem_id: str, scripts: tuple[str, ...], *, hint: str, place: int, **properties: Any) -> gr.HTML:
+def _build_chart(behaviour: str, elem_id: str, *, hint: str, place: int, **properties: Any) -> gr.HTML:
     return gr.HTML(
         value="",
         absent="",
         highlight="{}",
         html_template=place_kept("html/chart.html", hint, place),
-        js_on_load="".join(map(script_with_palette, scripts)),
-        head=SHARED_SCRIPT,
-        apply_default_css=False,
+        **behaves(behaviour),
         elem_id=elem_id,
         elem_classes=["chart-block"],
         **properties,
@@ -112,9 +96,7 @@ def _build_buttons(name: str, elem_id: str, *, hint: str, place: int) -> gr.HTML
         value="",
         absent="",
         html_template=place_kept(f"html/{name}.html", hint, place),
-        js_on_load=script_with_palette(f"js/{name}.js"),
-        head=SHARED_SCRIPT,
-        apply_default_css=False,
+        **behaves(name),
         elem_id=elem_id,
     )
 
@@ -129,9 +111,7 @@ def build_download(elem_id: str) -> gr.HTML:
     return gr.HTML(
         value="",
         html_template="<span></span>",
-        js_on_load=read_asset("js/download.js"),
-        head=SHARED_SCRIPT,
-        apply_default_css=False,
+        **behaves("download"),
         elem_id=elem_id,
     )
 
@@ -141,9 +121,7 @@ def build_frame(elem_id: str, *, hint: str, place: int) -> gr.HTML:
     return gr.HTML(
         value="",
         html_template=place_kept("html/frame.html", hint, place),
-        js_on_load=read_asset("js/frame.js"),
-        head=SHARED_SCRIPT,
-        apply_default_css=False,
+        **behaves("frame"),
         elem_id=elem_id,
         elem_classes=["frame-block"],
     )
@@ -158,8 +136,6 @@ def build_funnel(elem_id: str, *, mode: str, hint: str, place: int) -> gr.HTML:
         value="",
         controls="{}",
         html_template=place_kept("html/funnel.html", hint, place).replace("MODE", mode),
-        js_on_load=read_asset("js/funnel.js") + script_with_palette("js/funnel_view.js"),
-        head=SHARED_SCRIPT,
-        apply_default_css=False,
+        **behaves("funnel"),
         elem_id=elem_id,
     )

@@ -6,7 +6,8 @@ from typing import Any
 import gradio as gr
 
 from playground.records import RunTree
-from playground.ui.components import SHARED_SCRIPT, place_kept, read_asset
+from playground.ui.behaviours import behaves
+from playground.ui.components import place_kept
 from playground.ui.status import status_line
 from playground.views.run_tree import describe_shown, runs_json
 
@@ -41,9 +42,7 @@ def build_history() -> HistoryPanel:
         runs = gr.HTML(
             value="[]",
             html_template=place_kept("html/runs.html", HINT, 0),
-            js_on_load=read_asset("js/runs.js"),
-            head=SHARED_SCRIPT,
-            apply_default_css=False,
+            **behaves("runs"),
             elem_id="runs",
         )
     return HistoryPanel(undo, redo, one_token, write_on, sentence, runs)

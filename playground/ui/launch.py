@@ -2,7 +2,8 @@
 
 import gradio as gr
 
-from playground.ui.components import read_asset
+from playground.ui.assets import read_asset
+from playground.ui.behaviours import page_script_address
 from playground.ui.server import app_arguments
 from playground.ui.theme import build_theme
 
@@ -26,7 +27,7 @@ def launch(page: gr.Blocks, *, host: str, port: int) -> str:
         max_file_size="1kb",  # nothing on the page takes a file
         app_kwargs=app_arguments(),
         theme=build_theme(),
-        head=read_asset("html/head.html"),
+        head=read_asset("html/head.html").replace("PAGE_SCRIPT", page_script_address()),
     )
     print(f"Attention Playground: {address}", flush=True)
     return address

@@ -5,8 +5,9 @@ import gradio as gr
 from playground.api.endpoints import Endpoints
 from playground.backends.protocol import Backend
 from playground.ui.absent import AbsentInstruments
+from playground.ui.assets import read_asset
+from playground.ui.behaviours import behaves
 from playground.ui.compare import Compare
-from playground.ui.components import SHARED_SCRIPT, read_asset
 from playground.ui.session import Visit
 from playground.ui.status import lose_no_event, show_progress_nowhere
 from playground.ui.tabs.attention import build_attention
@@ -44,9 +45,7 @@ def build_page(backend: Backend) -> gr.Blocks:
     with page:
         gr.HTML(
             html_template=read_asset("html/header.html"),
-            js_on_load=read_asset("js/header.js"),
-            head=SHARED_SCRIPT,
-            apply_default_css=False,
+            **behaves("header"),
             elem_id="masthead",
         )
         visit = gr.State(Visit(), time_to_live=SESSION_SECONDS)

@@ -8,7 +8,8 @@ import gradio as gr
 from playground.backends.protocol import Backend
 from playground.models import catalogue
 from playground.records import PlaygroundError, shown_name
-from playground.ui.components import SHARED_SCRIPT, read_asset
+from playground.ui.assets import read_asset
+from playground.ui.behaviours import behaves
 from playground.ui.fields import sent
 from playground.ui.session import Cancellations
 from playground.ui.status import AT_ONCE, PRIVATE, STREAM_INTERVAL_S, on_leaving
@@ -40,9 +41,7 @@ def build_picker(backend: Backend) -> gr.HTML:
         found="",
         progress="",
         html_template=read_asset("html/picker.html"),
-        js_on_load=read_asset("js/picker.js"),
-        head=SHARED_SCRIPT,
-        apply_default_css=False,
+        **behaves("picker"),
         elem_id="picker",
     )
 

@@ -11,6 +11,7 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from playground.ui.behaviours import page_script
 from playground.ui.mended import mended_scripts
 from playground.ui.packages import package_folder
 from playground.views.palette import ASSETS
@@ -43,7 +44,6 @@ def find_files() -> dict[str, Path]:
     """
     return {
         "page.css": ASSETS / "css" / "page.css",
-        "page.js": ASSETS / "js" / "page.js",
         "plotly.js": package_folder("plotly") / "package_data" / "plotly.min.js",
         "d3.js": package_folder("mpld3") / "js" / "d3.v5.min.js",
         "jquery.js": package_folder("xstatic.pkg.jquery") / "data" / "jquery.min.js",
@@ -53,6 +53,9 @@ def find_files() -> dict[str, Path]:
 def build_routes() -> list[Route]:
     """Return the routes of these files and of scripts of Gradio's that are mended; no other file can be reached."""
     files = find_files()
+
+    def serve_page_script(_: Request) -> Response:
+        return Response(page_script(), media_type=JAVASCRIPT, headers=CACHED)
 
     async def serve(request: Request) -> Response:
         path = files.get(request.path_params["name"])
@@ -64,7 +67,11 @@ def build_routes() -> list[Route]:
     def mended(name: str, script: str) -> Route:
         return Route(f"/assets/{name}", lambda _: Response(script, media_type=JAVASCRIPT, headers=CACHED))
 
-    return [Route("/playground/{name}", serve), *starmap(mended, mended_scripts().items())]
+    return [
+        Route("/playground/page.js", serve_page_script),
+        Route("/playground/{name}", serve),
+        *starmap(mended, mended_scripts().items()),
+    ]
 
 
 class ContentPolicy:

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from playground.decoding.processors import build_filters
 from playground.records import GenerationSettings
-from playground.ui.components import read_asset
+from playground.ui.assets import read_asset
 from playground.views.funnel import settings_of
 from tests.browser.conftest import generate, open_tab, wait_for_mark
 

@@ -170,3 +170,11 @@ def test_no_event_is_dropped_but_another_start_of_the_model(address: str) -> Non
         "on_instrument",
     }  # would be sent again as they first were
     assert not [name for name in deferred if name.rstrip("_0123456789") in carrying]
+
+
+def test_no_component_brings_a_script_of_its_own(address: str) -> None:
+    """Half of what a visitor was sent to begin with was the same scripts again and again."""
+    with urllib.request.urlopen(f"{address}/config") as answer:
+        sent = answer.read()
+    assert len(sent) < 700_000
+    assert max(len(one["props"].get("js_on_load") or "") for one in json.loads(sent)["components"]) < 150

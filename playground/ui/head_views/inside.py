@@ -4,7 +4,8 @@ import gradio as gr
 
 from playground.backends.protocol import Backend
 from playground.records import PlaygroundError
-from playground.ui.components import SHARED_SCRIPT, place_kept, script_with_palette
+from playground.ui.behaviours import behaves
+from playground.ui.components import place_kept
 from playground.ui.session import Session
 from playground.views.inside_head import inside_head_json
 
@@ -21,9 +22,7 @@ class InsidePanel:
             html_template=place_kept(
                 "html/inside.html", "Generate or analyse a text, and a head's arithmetic appears here.", 520
             ),
-            js_on_load=script_with_palette("js/inside.js"),
-            head=SHARED_SCRIPT,
-            apply_default_css=False,
+            **behaves("inside"),
             elem_id="inside-head",
         )
 

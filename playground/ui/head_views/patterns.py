@@ -10,7 +10,8 @@ import gradio as gr
 
 from playground.backends.protocol import Backend
 from playground.records import HeadPatterns, describe, shown_name
-from playground.ui.components import SHARED_SCRIPT, place_kept, script_with_palette
+from playground.ui.behaviours import behaves
+from playground.ui.components import place_kept
 from playground.ui.head_views.save import Save
 from playground.ui.session import Session
 from playground.views.export import ExportedFile, export_patterns
@@ -39,9 +40,7 @@ class PatternsPanel:
             value="",
             highlight="{}",
             html_template=place_kept("html/patterns.html", HINT, 520),
-            js_on_load=script_with_palette("js/patterns.js"),
-            head=SHARED_SCRIPT,
-            apply_default_css=False,
+            **behaves("patterns"),
             elem_id="patterns",
         )
 

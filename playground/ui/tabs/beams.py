@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from playground.ui.components import SHARED_SCRIPT, build_heading, place_kept, read_asset
+from playground.ui.behaviours import behaves
+from playground.ui.components import build_heading, place_kept
 from playground.ui.session import Session
 from playground.views.beam_tree import beam_tree_json, describe_tree, node_sentence, ranking_json
 
@@ -61,9 +62,7 @@ def build_beams() -> BeamsTab:
             value="",
             selected=-1,
             html_template=place_kept("html/beams.html", HINT, 420),
-            js_on_load=read_asset("js/beams.js"),
-            head=SHARED_SCRIPT,
-            apply_default_css=False,
+            **behaves("beams"),
             elem_id="beam-tree",
         )
     with gr.Row(elem_id="beams-row"):
@@ -73,9 +72,7 @@ def build_beams() -> BeamsTab:
                 value="",
                 selected=-1,
                 html_template=place_kept("html/ranking.html", RANKING_HINT, 260),
-                js_on_load=read_asset("js/ranking.js"),
-                head=SHARED_SCRIPT,
-                apply_default_css=False,
+                **behaves("ranking"),
                 elem_id="beam-ranking",
             )
         with gr.Column(scale=5, min_width=320, elem_id="panel-greedy"):

@@ -8,13 +8,13 @@ import gradio as gr
 
 from playground.backends.protocol import Backend
 from playground.records import PlaygroundError, Reading
+from playground.ui.assets import read_asset
+from playground.ui.behaviours import behaves
 from playground.ui.components import (
-    SHARED_SCRIPT,
     build_candidates,
     build_chart,
     build_funnel,
     build_heading,
-    read_asset,
 )
 from playground.ui.session import Session
 from playground.views.candidates import candidates_json
@@ -134,9 +134,7 @@ def build_choices(tabs: gr.Tabs) -> ChoicesTab:
         uncertain = gr.HTML(
             value="[]",
             html_template=read_asset("html/uncertain.html"),
-            js_on_load=read_asset("js/uncertain.js"),
-            head=SHARED_SCRIPT,
-            apply_default_css=False,
+            **behaves("uncertain"),
             elem_id="uncertain",
         )
         texts = gr.HTML("", elem_id="texts")
