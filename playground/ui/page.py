@@ -7,6 +7,7 @@ from playground.backends.protocol import Backend
 from playground.ui.absent import AbsentInstruments
 from playground.ui.assets import read_asset
 from playground.ui.behaviours import behaves
+from playground.ui.blocks import Page
 from playground.ui.compare import Compare
 from playground.ui.session import Visit
 from playground.ui.status import lose_no_event, show_progress_nowhere
@@ -35,7 +36,7 @@ CACHE_SECONDS = 10 * 60  # files that a visitor could put into gradio's cache go
 
 def build_page(backend: Backend) -> gr.Blocks:
     """Build the page and the HTTP endpoints over `backend`."""
-    page = gr.Blocks(
+    page = Page(
         title="Attention Playground",
         analytics_enabled=False,
         fill_width=True,
