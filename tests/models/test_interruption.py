@@ -108,7 +108,13 @@ def test_a_closed_tab_leaves_no_run_behind(tampered, strategy):
 
 def test_two_tabs_of_one_visitor_do_not_end_each_other(tampered):
     """Each tab is a session of its own."""
-    visits = [Visit(), Visit()]
+    both_run, visits = threading.Event(), [Visit(), Visit()]
+
+    def wait(module, inputs):
+        """Let no run end before the other has begun."""
+        both_run.wait(60)
+
+    tampered.model.register_forward_pre_hook(wait)
     runs = [
         begin(tampered, visit, visitor, strategy="greedy", max_new_tokens=20)
         for visit, visitor in zip(visits, ("one", "two"), strict=True)
@@ -116,6 +122,7 @@ def test_two_tabs_of_one_visitor_do_not_end_each_other(tampered):
     for run in runs:
         next(run)
     tampered.wiring.writer.on_stop(SimpleNamespace(session_hash="one"))
+    both_run.set()
     (*_, first), (*_, second) = runs
     assert "you stopped it" in first["status"]
     assert "20 tokens" in second["status"]
