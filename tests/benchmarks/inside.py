@@ -65,7 +65,7 @@ def measure_heads(lm: "playground.LanguageModel", ids: tuple[int, ...]) -> list[
     def together() -> None:
         assert sum(1 for _ in lm.head_importance(ids, token, cancel=threading.Event())) > 0
 
-    some_ms, together_ms = milliseconds_in_turns(alone, together, N_ROUNDS // 2)
+    some_ms, together_ms = milliseconds_in_turns(alone, together, N_ROUNDS)
     alone_ms = [taken * n_heads / N_ALONE for taken in some_ms]
     what = f"{gpt2_small.NAME}, {N_MAPPED} tokens, {n_heads} heads"
     return [
