@@ -11,11 +11,11 @@ from playground.backends.protocol import Backend
 from playground.ui.fields import choice_of
 from playground.ui.latest import latest_counts
 from playground.ui.selection import Selection, place_in
-from playground.ui.session import Visit, in_turn
 from playground.ui.status import AT_ONCE, RUNS_MODEL, says_errors
 from playground.ui.stoppable import Stoppable
 from playground.ui.tabs.attribution import BASELINES, AttributionTab, attributed_key, predicted_place
 from playground.ui.text_panel import TextPanel
+from playground.ui.visit import Visit, in_turn
 from playground.ui.what_if import check_text
 
 

@@ -9,12 +9,13 @@ import gradio as gr
 
 from playground.backends.protocol import Backend
 from playground.records import PlaygroundError
+from playground.ui.cancellations import Cancellations
 from playground.ui.latest import latest_counts
 from playground.ui.selection import Selection, place_in
-from playground.ui.session import Cancellations, Visit, in_turn
 from playground.ui.status import AT_ONCE, RUNS_MODEL, says_errors
 from playground.ui.tabs.beams import BeamsTab
 from playground.ui.text_panel import TextPanel
+from playground.ui.visit import Visit, in_turn
 from playground.views.beam_tree import greedy_html
 
 

@@ -10,7 +10,7 @@ import gradio as gr
 from playground.backends.protocol import Backend
 from playground.records import AttentionKind, CompressedModel, CompressionProgress, PlaygroundError
 from playground.ui.controls.decoding import DecodingControls, settings_from
-from playground.ui.session import Session, Visit, in_turn
+from playground.ui.session import Session
 from playground.ui.status import AT_ONCE, RUNS_MODEL, says_errors, status_line
 from playground.ui.stoppable import Stoppable
 from playground.ui.tabs.compression import (
@@ -21,6 +21,7 @@ from playground.ui.tabs.compression import (
     measured_text,
 )
 from playground.ui.text_panel import TextPanel
+from playground.ui.visit import Visit, in_turn
 from playground.views.compression import describe_compression, progress_sentence
 
 

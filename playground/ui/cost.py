@@ -9,11 +9,11 @@ import gradio as gr
 
 from playground.backends.protocol import Backend
 from playground.records import PlaygroundError, Speed
-from playground.ui.session import Visit, in_turn
 from playground.ui.status import AT_ONCE, RUNS_MODEL, says_errors, status_line
 from playground.ui.stoppable import Stoppable
 from playground.ui.tabs.cost import CostTab, assumptions_from
 from playground.ui.text_panel import TextPanel
+from playground.ui.visit import Visit, in_turn
 
 
 class Costs:

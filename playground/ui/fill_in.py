@@ -7,11 +7,12 @@ import gradio as gr
 
 from playground.backends.protocol import Backend
 from playground.records import PlaygroundError, TextIds
-from playground.ui.session import Session, Visit, in_turn
+from playground.ui.session import Session
 from playground.ui.shown_text import session_of_text
 from playground.ui.status import PRIVATE, says_errors, status_line
 from playground.ui.tabs.fill_in import FillInTab
 from playground.ui.text_panel import TextPanel
+from playground.ui.visit import Visit, in_turn
 from playground.views.fill_in import filled_sentence
 from playground.views.tokens import prompt_lines
 

@@ -9,10 +9,10 @@ from playground.backends.protocol import Backend
 from playground.records.logit_lens import first_shown
 from playground.ui.latest import latest_counts
 from playground.ui.selection import Selection, place_in
-from playground.ui.session import Visit, in_turn
 from playground.ui.status import AT_ONCE, PRIVATE, says_errors
 from playground.ui.tabs.inside import InsideTab
 from playground.ui.text_panel import TextPanel
+from playground.ui.visit import Visit, in_turn
 from playground.ui.written import n_written, place_in_written, token_of_place
 
 

@@ -4,7 +4,6 @@ Each is a phrase of its scripts and what stands in its place. Where another vers
 served as it is, and the page is as slow as without.
 """
 
-from collections import defaultdict
 from dataclasses import dataclass
 
 from playground.ui.packages import package_folder
@@ -45,10 +44,10 @@ MENDS = (INPUTS_WAIT, ATTACHED_EVENTS)
 def mended_scripts(mends: tuple[Mend, ...] = MENDS) -> dict[str, str]:
     """Return the scripts of Gradio's page that are served otherwise than they are installed, by their names."""
     folder = package_folder("gradio") / "templates" / "frontend" / "assets"
-    scripts: dict[str, str] = defaultdict(str)
+    scripts: dict[str, str] = {}
     for mend in mends:
         for path in folder.glob(f"{mend.script}*.js"):
             text = scripts.get(path.name) or path.read_text("utf-8")
             if text.count(mend.phrase) == 1:
                 scripts[path.name] = text.replace(mend.phrase, mend.mended)
-    return dict(scripts)
+    return scripts

@@ -9,11 +9,11 @@ from playground.records import PlaygroundError
 from playground.ui.controls.decoding import DecodingControls
 from playground.ui.picker import Picker
 from playground.ui.room import SECOND, room_line, unknown_line
-from playground.ui.session import Visit
 from playground.ui.status import AT_ONCE, says_errors, status_line
 from playground.ui.tabs.attention import AttentionTab
 from playground.ui.tabs.compression import CompressionTab
 from playground.ui.text_panel import ANALYSE, TextPanel, prompts_for
+from playground.ui.visit import Visit
 
 
 class ModelChoice:

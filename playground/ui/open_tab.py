@@ -10,8 +10,9 @@ import gradio as gr
 
 from playground.backends.protocol import Backend
 from playground.records import PlaygroundError
-from playground.ui.session import Session, Visit
+from playground.ui.session import Session
 from playground.ui.status import PRIVATE, status_line
+from playground.ui.visit import Visit
 
 AFTERWARDS: dict[str, Any] = {**PRIVATE, "concurrency_limit": 4, "concurrency_id": "open-tab"}
 

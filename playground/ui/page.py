@@ -9,7 +9,6 @@ from playground.ui.assets import read_asset
 from playground.ui.behaviours import behaves
 from playground.ui.blocks import Page
 from playground.ui.compare import Compare
-from playground.ui.session import Visit
 from playground.ui.status import lose_no_event, show_progress_nowhere
 from playground.ui.tabs.attention import build_attention
 from playground.ui.tabs.attribution import AttributionTab, build_attribution
@@ -28,6 +27,7 @@ from playground.ui.tabs.training import build_training
 from playground.ui.tabs.what_if import build_what_if
 from playground.ui.tasks import Tasks
 from playground.ui.text_panel import build_text_panel
+from playground.ui.visit import Visit
 from playground.ui.wiring import Tabs, Wiring
 
 SESSION_SECONDS = 2 * 60 * 60

@@ -12,12 +12,13 @@ from playground.records import PlaygroundError
 from playground.ui.fields import choice_of
 from playground.ui.latest import latest_counts
 from playground.ui.selection import place_in
-from playground.ui.session import Patched, Visit, in_turn
+from playground.ui.session import Patched
 from playground.ui.status import PRIVATE, RUNS_MODEL, says_errors
 from playground.ui.stoppable import Stoppable
 from playground.ui.tabs.inside import other_text
 from playground.ui.tabs.patching import PARTS, PatchingPanel
 from playground.ui.text_panel import TextPanel
+from playground.ui.visit import Visit, in_turn
 from playground.ui.what_if import check_text
 from playground.ui.written import place_in_written
 

@@ -10,8 +10,8 @@ from playground.models import catalogue
 from playground.records import PlaygroundError, shown_name
 from playground.ui.assets import read_asset
 from playground.ui.behaviours import behaves
+from playground.ui.cancellations import Cancellations
 from playground.ui.fields import sent
-from playground.ui.session import Cancellations
 from playground.ui.status import AT_ONCE, PRIVATE, STREAM_INTERVAL_S, on_leaving
 from playground.views.model_list import (
     found_json,

@@ -12,11 +12,11 @@ from playground.records import GenerationSettings, PlaygroundError, RunTree
 from playground.records.run_tree import n_shared
 from playground.ui.controls.decoding import DecodingControls, settings_from
 from playground.ui.latest import latest_counts
-from playground.ui.session import Visit, in_turn
 from playground.ui.shown_text import session_of
 from playground.ui.status import PRIVATE, RUNS_MODEL, says_errors, status_line
 from playground.ui.tabs.choices import ChoicesTab
 from playground.ui.text_panel import TextPanel
+from playground.ui.visit import Visit, in_turn
 from playground.ui.writing import Task, Writer, continued, shared_task
 from playground.views.tokens import prompt_lines, step_lines
 

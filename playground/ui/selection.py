@@ -14,13 +14,14 @@ from playground.ui.head_views.map import keep_text, shown_map, token_of_row
 from playground.ui.head_views.save import file_message
 from playground.ui.latest import COUNTED, latest_counts
 from playground.ui.open_tab import OpenTab
-from playground.ui.session import Session, Visit, in_turn
+from playground.ui.session import Session
 from playground.ui.shown_text import within_kind
 from playground.ui.status import AT_ONCE, PRIVATE, says_errors
 from playground.ui.tabs.attention import AttentionTab, show_tint
 from playground.ui.tabs.beams import BeamsTab
 from playground.ui.tabs.choices import ChoicesTab
 from playground.ui.text_panel import TextPanel
+from playground.ui.visit import Visit, in_turn
 from playground.views.export import ExportedFile
 
 

@@ -3,12 +3,7 @@
 A session holds ids and choices; models, weights and attention stay with the backend.
 """
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import wraps
-from typing import ParamSpec, TypeVar
 
 from playground.records import (
     AttentionKind,
@@ -36,7 +31,6 @@ from playground.records import (
     TrainedLoss,
     Training,
 )
-from playground.ui.fair_lock import FairLock
 from playground.views.tokens import NO_PARTS, Parts
 
 
@@ -255,114 +249,3 @@ def parts_of(n_source: int, n_target: int, second_at: int) -> Parts:
     if n_target:
         return {0: ("source", 0), n_source: ("target", 0)}
     return {0: ("first sentence", 0), second_at: ("second sentence", second_at)} if second_at else NO_PARTS
-
-
-class Visit:
-    """A visitor's session on the server, changed in place.
-
-    Gradio hands over a value of its state as it was when an event came in: of two events that overlap, the later
-    would see an old session and write over the newer one. So the state holds a visit, and whoever reads a session to
-    change it holds the visit's lock until the new one is there.
-    """
-
-    def __init__(self) -> None:
-        self.lock = FairLock()  # the earlier of two clicks must not have the last word
-        self.session = Session()
-        self.view = ""  # the view of a head that is open; the first where it is none
-        self.open_tab = ""  # the instrument that is open, by its name; the first where it is none
-        self._latest: dict[str, float] = {}
-
-    def is_overtaken(self, what: str, turn: object) -> bool:
-        """Tell whether something later of the same kind is known already: two requests may change places on their way.
-
-        turn: the how-manieth act of the visitor it is, or whatever was sent; of others nothing is known.
-        """
-        if isinstance(turn, bool) or not isinstance(turn, int | float):
-            return False
-        if turn < self._latest.get(what, turn):
-            return True
-        self._latest[what] = turn
-        return False
-
-    def __deepcopy__(self, memo: dict[int, object]) -> "Visit":
-        """Gradio copies the initial state for each visitor, who gets a visit of their own."""
-        return Visit()
-
-
-Parameters = ParamSpec("Parameters")
-Result = TypeVar("Result")
-
-
-def in_turn(handler: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Let a handler that is given a Visit wait until the visitor's earlier ones are done."""
-
-    @wraps(handler)  # gradio reads the handler's own names and types
-    def waiting(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
-        # By name or by place, as gradio sees fit
-        visit = next(given for given in (*args, *kwargs.values()) if isinstance(given, Visit))
-        with visit.lock:
-            return handler(*args, **kwargs)
-
-    return waiting
-
-
-class Cancellations:
-    """One switch a visitor, to end the run that is going on, and a line of those that wait for its end."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._switches: dict[str, threading.Event] = {}
-        self._lines: dict[str, list[threading.Event]] = {}  # of those that wait, and of the one that waited before
-
-    def begin(self, visitor: str) -> threading.Event:
-        """Return a new switch; a run of this visitor that is still going on is ended, and none that waits begins."""
-        switch = threading.Event()
-        with self._changed:
-            self._cancel(visitor)
-            self._switches[visitor] = switch
-        return switch
-
-    @contextmanager
-    def in_line(self, visitor: str) -> Iterator[threading.Event]:
-        """Wait until all that stand in this visitor's line are done, then give a new switch.
-
-        What goes on besides those is ended. The switch is set already where the visitor stopped or began something
-        else meanwhile.
-        """
-        mine = threading.Event()
-        with self._changed:
-            line = self._lines.setdefault(visitor, [])
-            running = self._switches.get(visitor)
-            if running and running not in line:
-                running.set()
-            line.append(mine)
-            self._changed.wait_for(lambda: mine.is_set() or (line[0] is mine and visitor not in self._switches))
-            if not mine.is_set():
-                self._switches[visitor] = mine
-        try:
-            yield mine
-        finally:
-            with self._changed:
-                line.remove(mine)
-                if not line:
-                    del self._lines[visitor]
-            self.end(visitor, mine)
-
-    def cancel(self, visitor: str) -> None:
-        """End this visitor's run and all that wait; nothing happens where none is going on."""
-        with self._changed:
-            self._cancel(visitor)
-
-    def end(self, visitor: str, switch: threading.Event) -> None:
-        """Forget a run that is over."""
-        switch.set()
-        with self._changed:
-            if self._switches.get(visitor) is switch:
-                del self._switches[visitor]
-            self._changed.notify_all()
-
-    def _cancel(self, visitor: str) -> None:
-        for switch in (self._switches.get(visitor), *self._lines.get(visitor, ())):
-            if switch:
-                switch.set()
-        self._changed.notify_all()

@@ -10,9 +10,9 @@ import gradio as gr
 from playground.backends.protocol import Backend
 from playground.records import GenerationRecord, PlaygroundError, Step
 from playground.ui.runs import Runs
-from playground.ui.session import Visit, in_turn
 from playground.ui.status import AT_ONCE, PRIVATE, RUNS_MODEL, STREAM_INTERVAL_S, says_errors
 from playground.ui.tabs.steps import StepsTab
+from playground.ui.visit import Visit, in_turn
 from playground.ui.writing import Task
 
 MOST_GUESSES = 500  # that are kept of a visitor

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from playground.records import PlaygroundError
-from playground.ui.session import Cancellations
+from playground.ui.cancellations import Cancellations
 from playground.ui.status import AT_ONCE, on_leaving, status_line
 
 Updates = dict[Any, Any]

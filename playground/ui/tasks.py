@@ -7,10 +7,10 @@ import gradio as gr
 from playground.backends.protocol import Backend
 from playground.records import LanguageTask, PlaygroundError
 from playground.ui.controls.decoding import DecodingControls, control_values
-from playground.ui.session import Visit
 from playground.ui.status import AT_ONCE, PRIVATE, says_errors, status_line
 from playground.ui.tabs.tasks import TASKS, TasksTab
 from playground.ui.text_panel import TextPanel
+from playground.ui.visit import Visit
 from playground.views.language_tasks import scores_html
 
 

@@ -19,13 +19,15 @@ from playground.records import (
     TrainingSettings,
     TrainingState,
 )
+from playground.ui.cancellations import Cancellations
 from playground.ui.controls.decoding import DecodingControls, settings_from
 from playground.ui.fields import choice_of
 from playground.ui.room import checked_writer
-from playground.ui.session import Cancellations, Session, TrainedCopy, Visit
+from playground.ui.session import Session, TrainedCopy
 from playground.ui.status import AT_ONCE, PRIVATE, STREAM_INTERVAL_S, Tone, on_leaving, status_line
 from playground.ui.tabs.training import METHODS, WRITE_HINT, TrainingTab, copy_in
 from playground.ui.text_panel import TextPanel
+from playground.ui.visit import Visit
 from playground.ui.what_if import check_text
 
 # More than are trained at a time: who is one too many is told so, and does not wait without a word

@@ -11,11 +11,12 @@ from playground.backends.protocol import Backend
 from playground.records import Change, HeadImportance, PlaygroundError
 from playground.ui.fields import choice_of
 from playground.ui.selection import Selection, place_in
-from playground.ui.session import Session, Visit, in_turn
+from playground.ui.session import Session
 from playground.ui.status import AT_ONCE, RUNS_MODEL, says_errors
 from playground.ui.stoppable import Stoppable
 from playground.ui.tabs.what_if import HOW, WhatIfTab, change_from, changes_in, kind_in
 from playground.ui.text_panel import TextPanel
+from playground.ui.visit import Visit, in_turn
 from playground.ui.written import place_in_written
 from playground.views.what_if import changed_text_html
 

@@ -24,7 +24,7 @@ from playground.ui.patching import Patching
 from playground.ui.room import analysis_line
 from playground.ui.runs import Runs
 from playground.ui.selection import Selection
-from playground.ui.session import Session, Visit, in_turn
+from playground.ui.session import Session
 from playground.ui.shown_text import session_of_text, within_kind
 from playground.ui.status import AT_ONCE, PRIVATE, RUNS_MODEL, on_leaving, says_errors, status_line
 from playground.ui.step_by_step import StepByStep
@@ -42,6 +42,7 @@ from playground.ui.tabs.training import TrainingTab
 from playground.ui.tabs.what_if import WhatIfTab
 from playground.ui.text_panel import TextPanel
 from playground.ui.training import Trainer
+from playground.ui.visit import Visit, in_turn
 from playground.ui.what_if import WhatIfs
 from playground.ui.writing import Task, Writer
 from playground.views.tokens import given_json, scored_lines

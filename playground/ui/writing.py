@@ -9,11 +9,12 @@ import gradio as gr
 
 from playground.backends.protocol import Backend
 from playground.records import BeamProgress, GenerationRecord, GenerationSettings, PlaygroundError, Step
+from playground.ui.cancellations import Cancellations
 from playground.ui.room import checked_writer
-from playground.ui.session import Cancellations, Visit
 from playground.ui.shown_text import session_of, session_of_text
 from playground.ui.status import STREAM_INTERVAL_S, describe_run, status_line
 from playground.ui.text_panel import TextPanel
+from playground.ui.visit import Visit
 from playground.views.tokens import prompt_lines, step_lines
 
 FAILED = "The model failed while it wrote; the server's log says how. What is there stays. Try again, or another model."

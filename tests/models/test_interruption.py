@@ -19,8 +19,8 @@ from playground.decoding import memory
 from playground.decoding.memory import decoding_bytes
 from playground.decoding.run import DecodingRun
 from playground.records import GenerationSettings, PlaygroundError
-from playground.ui.session import Visit
 from playground.ui.text_panel import TextPanel
+from playground.ui.visit import Visit
 from playground.ui.wiring import Tabs, Wiring
 from playground.ui.writing import FAILED
 from tests.models import checkpoints

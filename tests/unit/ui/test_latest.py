@@ -7,7 +7,7 @@ import pytest
 
 from playground.ui.fields import sent
 from playground.ui.latest import latest_counts
-from playground.ui.session import Visit
+from playground.ui.visit import Visit
 
 
 class Chooser:

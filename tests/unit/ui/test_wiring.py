@@ -19,9 +19,9 @@ from playground.records import (
 from playground.ui.model_choice import ModelChoice
 from playground.ui.room import analysis_line, checked_writer, one_text_line, room_line, two_texts_line, unknown_line
 from playground.ui.selection import place_in
-from playground.ui.session import Visit
 from playground.ui.status import describe_run, status_line
 from playground.ui.text_panel import EXAMPLES, prompts_for
+from playground.ui.visit import Visit
 
 
 class Event:
