@@ -7,12 +7,11 @@ import numpy as np
 import plotly.graph_objects as go
 
 from playground.records import METHODS, Attribution, AttributionMethod
-from playground.views.figure import base_layout
+from playground.views.figure import base_layout, set_axes, strip_axis
 from playground.views.labels import axis_labels, plain_label
 from playground.views.palette import colorscale
 
 ROW_PIXELS = 44
-MOST_LABELS = 48
 MOST_NUMBERS = 16  # tokens with their numbers in the cells
 
 
@@ -50,16 +49,15 @@ def draw_attribution(found: Attribution) -> go.Figure:
         ),
         base_layout(height=ROW_PIXELS * len(METHODS) + 90, meta={"hover": "plotly", "strip": True}),
     )
-    every = max(1, -(-len(names) // MOST_LABELS))
-    figure.update_xaxes(
-        type="category", side="top", tickvals=names[::every],
-        ticktext=[name.rstrip("\u200b") for name in names[::every]],
-        tickangle=-60, ticklen=0, automargin=True, fixedrange=True, showgrid=False,
-    )  # fmt: skip
-    figure.update_yaxes(
-        type="category", autorange="reversed", ticklen=0, automargin=True, fixedrange=True, showgrid=False
-    )
-    return figure
+    methods = {
+        "type": "category",
+        "autorange": "reversed",
+        "ticklen": 0,
+        "automargin": True,
+        "fixedrange": True,
+        "showgrid": False,
+    }
+    return set_axes(figure, strip_axis(names, side="top", ticklen=0), methods)
 
 
 def attribution_sentence(found: Attribution) -> str:

@@ -7,11 +7,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from playground.records import Token
-from playground.views.figure import base_layout
+from playground.views.figure import base_layout, set_axes, strip_axis
 from playground.views.labels import axis_labels, readable
 from playground.views.palette import SeriesName, series_color
-
-MOST_LABELS = 48
 
 
 def draw_two_losses(
@@ -33,13 +31,14 @@ def draw_two_losses(
             meta={"series": series},
         )
     figure.update_layout(legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "traceorder": "normal"})
-    every = max(1, -(-len(labels) // MOST_LABELS))
-    figure.update_xaxes(
-        type="category", tickvals=labels[::every], ticktext=[label.rstrip("\u200b") for label in labels[::every]],
-        tickangle=-60, automargin=True, fixedrange=True, showgrid=False,
-    )  # fmt: skip
-    figure.update_yaxes(title="loss, nats", rangemode="tozero", fixedrange=True, zeroline=False, automargin=True)
-    return figure
+    losses = {
+        "title": "loss, nats",
+        "rangemode": "tozero",
+        "fixedrange": True,
+        "zeroline": False,
+        "automargin": True,
+    }
+    return set_axes(figure, strip_axis(labels), losses)
 
 
 def two_texts_html(before: Sequence[Token], after: Sequence[Token], names: tuple[str, str]) -> str:

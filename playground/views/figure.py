@@ -5,9 +5,12 @@ for the theme. What is set here is the light form, for notebooks.
 """
 
 import html
+from collections.abc import Sequence
 from typing import Any
 
 import plotly.graph_objects as go
+
+MOST_NAMED = 48  # tokens along a strip
 
 
 def base_layout(**changes: Any) -> dict[str, Any]:
@@ -39,6 +42,21 @@ def set_axes(figure: go.Figure, x: dict[str, Any], y: dict[str, Any]) -> go.Figu
     figure.layout.xaxis = x
     figure.layout.yaxis = y
     return figure
+
+
+def strip_axis(names: Sequence[str], **more: Any) -> dict[str, Any]:
+    """Return the axis of a strip along a text, of labels.axis_labels; of many tokens only every n-th is named."""
+    every = max(1, -(-len(names) // MOST_NAMED))
+    return {
+        "type": "category",
+        "tickvals": list(names[::every]),
+        "ticktext": [name.rstrip("\u200b") for name in names[::every]],
+        "tickangle": -60,
+        "automargin": True,
+        "fixedrange": True,
+        "showgrid": False,
+        **more,
+    }
 
 
 def file_stem(*names: str) -> str:

@@ -8,11 +8,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from playground.records import Reading, Step
-from playground.views.figure import base_layout, set_axes
+from playground.views.figure import base_layout, set_axes, strip_axis
 from playground.views.labels import axis_labels, plain_label
 from playground.views.palette import series_color
-
-MOST_LABELS = 48
 
 
 def reading_of(steps: Sequence[Step]) -> Reading:
@@ -61,22 +59,13 @@ def draw_strip(reading: Reading) -> go.Figure:
             meta={"series": "chosen"},
             hovertemplate=f"'%{{x}}': {shown}<extra></extra>",
         )
-    every = max(1, -(-len(names) // MOST_LABELS))
-    tokens = {
-        "type": "category",
-        "tickvals": names[::every],
-        "ticktext": [name.rstrip("\u200b") for name in names[::every]],
-        "tickangle": -60,
-        "automargin": True,
-        "fixedrange": True,
-        "anchor": "y3",
-        "showgrid": False,
-    }
     shared: dict[str, Any] = {"fixedrange": True, "zeroline": False, "automargin": True, "nticks": 3}
     figure.layout.showlegend = False
     figure.layout.yaxis2 = {**shared, "domain": [0.34, 0.6], "rangemode": "tozero", "title": "bits"}
     figure.layout.yaxis3 = {**shared, "domain": [0.0, 0.28], "title": "nats"}
-    return set_axes(figure, tokens, {**shared, "domain": [0.66, 1.0], "range": [0, 102], "title": "%"})
+    return set_axes(
+        figure, strip_axis(names, anchor="y3"), {**shared, "domain": [0.66, 1.0], "range": [0, 102], "title": "%"}
+    )
 
 
 def most_uncertain(reading: Reading, most: int = 8) -> tuple[int, ...]:

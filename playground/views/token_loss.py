@@ -8,12 +8,11 @@ import numpy as np
 import plotly.graph_objects as go
 
 from playground.records import TokenLoss
-from playground.views.figure import base_layout, set_axes
+from playground.views.figure import base_layout, set_axes, strip_axis
 from playground.views.labels import axis_labels, elide, plain_label
 from playground.views.palette import series_color
 from playground.views.tables import numbers_table
 
-MOST_LABELS = 48
 BITS = math.log(2)  # nats a bit
 
 
@@ -40,16 +39,6 @@ def draw_token_loss(loss: TokenLoss, *, height: int = 220) -> go.Figure:
             type="line", name="group", xref="paper", x0=0, x1=1, y0=loss.mean_nats, y1=loss.mean_nats,
             line={"width": 1.5, "dash": "dot", "color": "#5d6070"},
         )  # fmt: skip
-    every = max(1, -(-len(names) // MOST_LABELS))
-    tokens = {
-        "type": "category",
-        "tickvals": names[::every],
-        "ticktext": [name.rstrip("\u200b") for name in names[::every]],
-        "tickangle": -60,
-        "automargin": True,
-        "fixedrange": True,
-        "showgrid": False,
-    }
     shared = {"fixedrange": True, "zeroline": False, "automargin": True, "nticks": 5}
     figure.layout.yaxis2 = {
         **shared,
@@ -60,7 +49,7 @@ def draw_token_loss(loss: TokenLoss, *, height: int = 220) -> go.Figure:
         "tickmode": "auto",
         "showgrid": False,
     }
-    return set_axes(figure, tokens, {**shared, "range": [0, top], "title": "nats"})
+    return set_axes(figure, strip_axis(names), {**shared, "range": [0, top], "title": "nats"})
 
 
 def loss_sentence(loss: TokenLoss, what: str = "This text") -> str:
