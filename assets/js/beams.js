@@ -204,7 +204,7 @@ const stand = (node) => {
 };
 const choose = (node) => {
   stand(node);
-  trigger("select", { index: node.id, turn: window.playground.turn() });
+  trigger("select", { index: node.id });
 };
 
 // The next of the same step in a direction; the likeliest way on; the way back.

@@ -1,6 +1,6 @@
 // A plotly figure that answers clicks and follows the theme. The value is the figure as JSON; `highlight` says what
 // is selected, and is drawn here, so that a selection does not send the figure again.
-const { colorAt, cssColor, hideTip, onTheme, plotly, showTip, stops, themeName, turn } = window.playground;
+const { colorAt, cssColor, hideTip, onTheme, plotly, showTip, stops, themeName } = window.playground;
 const palette = PALETTE;
 
 const plot = element.querySelector(".chart-plot");
@@ -167,7 +167,7 @@ const onClick = ({ points }) => {
   // A candidate of a step: which of them the chart shows, whatever is selected when the click arrives
   if (step !== undefined) return trigger("select", { index: step, value: points[0].customdata });
   const [row, column] = place(points[0]);
-  trigger("select", { index: [row, column], value: points[0].z ?? points[0].x, turn: turn() });
+  trigger("select", { index: [row, column], value: points[0].z ?? points[0].x });
 };
 const onHover = ({ points, event }) => {
   const meta = figure.layout.meta || {};

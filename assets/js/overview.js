@@ -66,7 +66,7 @@ plot.addEventListener("keydown", (event) => {
   const from = cursor ?? placeOf(meta, at.layer ?? 0, at.head ?? 0);
   if (!move) {
     hideTip();
-    trigger("select", { index: headAt(meta, ...from), value: null, turn: turn() });
+    trigger("select", { index: headAt(meta, ...from), value: null });
     return;
   }
   cursor = [

@@ -33,6 +33,9 @@ window.playground = (() => {
   // Counts what a visitor does, so that the server can tell what came later: requests may change places on their way.
   let turns = 0;
   const turn = () => ++turns;
+  // The script of a component, with all that it fires counted.
+  const counting = (script) => (element, trigger, props, watch) =>
+    script(element, (event, data) => trigger(event, { ...data, turn: turn() }), props, watch);
 
   // A colour at `value` (0 to 1) of a palette scale, between its nearest stops.
   const channel = (hex, at) => parseInt(hex.slice(1 + 2 * at, 3 + 2 * at), 16);
@@ -103,5 +106,5 @@ window.playground = (() => {
   };
   fetchWhenUsable();
 
-  return { colorAt, cssColor, hideTip, isDark, onTheme, percent, plotly, restoreTheme, showTip, stops, themeName, toggleTheme, turn, visible };
+  return { colorAt, counting, cssColor, hideTip, isDark, onTheme, percent, plotly, restoreTheme, showTip, stops, themeName, toggleTheme, turn, visible };
 })();

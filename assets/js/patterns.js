@@ -65,7 +65,7 @@ const line = (row, chosen) => {
     } else cell.title = "does not occur in this text";
     made.append(cell);
   }
-  made.addEventListener("click", () => trigger("select", { index: [layer, head], turn: window.playground.turn() }));
+  made.addEventListener("click", () => trigger("select", { index: [layer, head] }));
   return made;
 };
 

@@ -43,7 +43,7 @@ const line = (row, at) => {
     make("td", number(row.score, 3), "number"),
     make("td", short(row.penalised), "number"),
   );
-  made.addEventListener("click", () => trigger("select", { index: row.id, turn: window.playground.turn() }));
+  made.addEventListener("click", () => trigger("select", { index: row.id }));
   return made;
 };
 

@@ -35,7 +35,7 @@ const draw = () => {
     list.scrollTop = shown.offsetTop - list.clientHeight / 2;
 };
 
-const choose = (line) => line && trigger("select", { index: +line.dataset.run, value: runs[+line.dataset.run].id, turn: window.playground.turn() });
+const choose = (line) => line && trigger("select", { index: +line.dataset.run, value: runs[+line.dataset.run].id });
 list.addEventListener("click", (event) => choose(event.target.closest(".run")));
 list.addEventListener("keydown", (event) => {
   const line = event.target.closest(".run");

@@ -1,6 +1,6 @@
 // The text as token chips. The value is lines of JSON, one a token (playground/views/tokens.py); while a run goes
 // on it only grows, so that chips are added and those that are there stay as they are.
-const { colorAt, hideTip, onTheme, percent, showTip, turn, visible } = window.playground;
+const { colorAt, hideTip, onTheme, percent, showTip, visible } = window.playground;
 const PROMPT = 1, SPECIAL = 2, PARTIAL = 4, READ = 8, START = 16, BY_HAND = 32;
 const scales = { probability: PALETTE.probability, attention: PALETTE.attention, loss: PALETTE.loss };
 const MOST_NATS = 10; // a loss of this much or more has the strongest colour
@@ -114,7 +114,7 @@ const mark = (at, focus = false) => {
 
 const choose = (at, focus) => {
   mark(at, focus);
-  trigger("select", { index: at, turn: turn() });
+  trigger("select", { index: at });
 };
 
 // On a narrow screen the text may be below what is seen when a run begins.

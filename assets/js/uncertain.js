@@ -10,7 +10,7 @@ const draw = () => {
       button.className = "step-choice";
       button.textContent = `${label} · ${bits.toFixed(2)} bits`;
       button.setAttribute("aria-label", `Select token ${index}, “${label}”: ${bits.toFixed(2)} bits of entropy`);
-      button.addEventListener("click", () => trigger("select", { index, turn: window.playground.turn() }));
+      button.addEventListener("click", () => trigger("select", { index }));
       return button;
     }),
   );

@@ -44,11 +44,12 @@ def script_of(name: str) -> str:
 def page_script() -> str:
     """Return what the browser fetches: what all share, the palette, and the behaviours as functions."""
     functions = "".join(
-        f"window.playground.behaviours.{name} = (element, trigger, props, watch) => {{\n{script_of(name)}}};\n"
+        f"behaviours.{name} = counting((element, trigger, props, watch) => {{\n{script_of(name)}}});\n"
         for name in BEHAVIOURS
     )
     palette = f"const PALETTE = {read_asset('palette.json').strip()};\n"
-    return f"{read_asset('js/page.js')}{{\n{palette}window.playground.behaviours = {{}};\n{functions}}}\n"
+    begun = "const { counting } = window.playground;\nconst behaviours = (window.playground.behaviours = {});\n"
+    return f"{read_asset('js/page.js')}{{\n{palette}{begun}{functions}}}\n"
 
 
 @cache
