@@ -10,7 +10,7 @@ from transformers import StoppingCriteria
 
 from playground.decoding.plan import Plan
 from playground.decoding.processors import NothingLeftError, check_logits
-from playground.decoding.recorder import Choice, Distribution, build_step, observe
+from playground.decoding.recorder import Choice, Distribution, build_candidates, build_step, observe
 from playground.decoding.stopping import StopTexts
 from playground.models.codec import IncrementalDecoder
 from playground.models.loading import LoadedModel
@@ -116,7 +116,11 @@ class BeamRecorder(StoppingCriteria):
         in_path = set(path)
         steps = [
             build_step(
-                self._n_begun + node.step, node.distribution, node.choice, decoder.push(node.choice.id), self._codec
+                self._n_begun + node.step,
+                node.distribution,
+                node.choice,
+                decoder.push(node.choice.id),
+                build_candidates(node.distribution, node.choice, self._codec),
             )
             for node in (self._nodes[index] for index in path)
         ]

@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from transformers import DynamicCache, GenerationMixin, LogitsProcessor
 
+from playground.decoding.processors import Draw
+
 # (ids, *cache tensors) -> (logits, *cache tensors), see traced.py
 ModelStep = Callable[..., tuple[torch.Tensor, ...]]
 
@@ -62,15 +64,17 @@ def continue_text(
     model: Any,
     ids: torch.Tensor,
     processors: Sequence[LogitsProcessor],
-    is_over: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    take: Callable[[int, list[torch.Tensor]], bool],
     *,
     eos_ids: Collection[int],
     max_new_tokens: int,
+    draw: Draw | None = None,
     step: ModelStep | None = None,
 ) -> None:
-    """Take the likeliest token of the processed scores, up to `max_new_tokens` times.
+    """Take the likeliest token of the processed scores, or the one that is drawn, up to `max_new_tokens` times.
 
-    ids: (1, prompt). `is_over` is asked after each token, with ids (1, length) and scores (1, vocabulary).
+    ids: (1, prompt). `take` is given each chosen token's id, and the scores before the processors and after each,
+    float32 (1, vocabulary); it returns whether the text is over.
     step: the model's step as trace_step gives it, where there is one.
     """
     cache = DynamicCache(config=model.config)
@@ -79,14 +83,16 @@ def continue_text(
     tensors = with_room(tensors_of(cache), max_new_tokens) if step is not None else []
     for n_left in reversed(range(max_new_tokens)):
         # A copy in float32: the recorder keeps it, and the model may use its own again
-        logits = all_logits[:, -1].to(copy=True, dtype=torch.float32)
-        scores: Any = logits
+        scores: Any = all_logits[:, -1].to(copy=True, dtype=torch.float32)
+        stages = [scores]
         for process in processors:  # a LogitsProcessorList would look up each one's signature at every token
             scores = process(ids, scores)
-        unread = scores.argmax(dim=-1, keepdim=True)
-        ids = torch.cat([ids, unread], dim=1)
-        if bool(is_over(ids, scores)) or int(unread) in eos_ids or not n_left:
+            stages.append(scores)
+        unread = scores.argmax(dim=-1, keepdim=True) if draw is None else draw.choose(scores.softmax(dim=-1))
+        id = int(unread)
+        if take(id, stages) or id in eos_ids or not n_left:
             return
+        ids = torch.cat([ids, unread], dim=1)
         if step is not None:
             all_logits, *tensors = step(unread, *tensors)
         else:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from playground.models.codec import TokenCodec
-from playground.records import Candidate, Draw, Funnel, Step, Token
+from playground.records import Candidates, Draw, Funnel, Step, Token
 
 N_CANDIDATES = 50
 _LOWEST = np.finfo(np.float32).min
@@ -20,18 +20,16 @@ class Choice:
     """A chosen token in the distribution that it was chosen from."""
 
     id: int
-    raw_probability: float
-    probability: float
+    probabilities: np.ndarray  # float32 [stage]
     rank: int
 
 
 @dataclass(frozen=True)
 class Distribution:
-    """The most likely tokens of one step, as plain numbers; best first."""
+    """The most likely tokens of one step; best first."""
 
-    ids: list[int]
-    raw_probabilities: list[float]
-    probabilities: list[float]  # after the filters
+    ids: np.ndarray  # int64 [candidate]
+    probabilities: np.ndarray  # float32 [stage, candidate]: the model's own, and after each stage of the filters
     entropy_bits: float
     n_kept: int
     end_probability: float
@@ -92,18 +90,18 @@ def describe_stages(
     stages: Stages, ids: list[int], rows: list[int] | None = None, end_ids: Collection[int] = ()
 ) -> tuple[list[Distribution], list[Choice]]:
     """Return what observe() does."""
-    logits, log_probs, probs, left = stages.logits, stages.log_probs, stages.probs[0], stages.probs[-1]
+    logits, log_probs, probs = stages.logits, stages.log_probs, stages.probs[0]
     ends = [id for id in end_ids if id < logits.shape[-1]]
     # 0 * log 0 is 0: a logit of -inf adds nothing
     finite = log_probs if stages.kept[0].all() else np.maximum(log_probs, _LOWEST)
     entropy_bits = np.einsum("rv,rv->r", probs, finite) / -math.log(2)
     top_ids = _most_likely(logits, min(N_CANDIDATES, logits.shape[-1]))  # (row, candidate)
+    top_probs = np.stack([np.take_along_axis(of_stage, top_ids, -1) for of_stage in stages.probs], axis=1)
     distributions = [
         Distribution(*values)
         for values in zip(
-            top_ids.tolist(),
-            np.take_along_axis(probs, top_ids, -1).tolist(),
-            np.take_along_axis(left, top_ids, -1).tolist(),
+            top_ids,
+            top_probs,
             entropy_bits.tolist(),
             _count(stages.kept[-1]),
             probs[:, ends].sum(axis=-1).tolist(),
@@ -111,9 +109,10 @@ def describe_stages(
         )
     ]
     at = (np.arange(len(ids)) if rows is None else np.asarray(rows), np.asarray(ids))  # (choice,)
-    ranks = [1 + n_likelier for n_likelier in _count(logits[at[0]] > logits[at][:, None])]
-    choices = [Choice(*values) for values in zip(ids, probs[at].tolist(), left[at].tolist(), ranks, strict=True)]
-    return distributions, choices
+    of_choices = logits if rows is None else logits[at[0]]  # (choice, vocabulary)
+    ranks = [1 + n_likelier for n_likelier in _count(of_choices > logits[at][:, None])]
+    chosen_probs = np.stack([of_stage[at] for of_stage in stages.probs], axis=1)  # (choice, stage)
+    return distributions, [Choice(*values) for values in zip(ids, chosen_probs, ranks, strict=True)]
 
 
 def _count(rows: np.ndarray) -> list[int]:
@@ -151,10 +150,10 @@ def _most_likely(logits: np.ndarray, count: int) -> np.ndarray:
     return np.take_along_axis(largest, order, -1)
 
 
-def build_funnels(names: Sequence[str], stages: Stages, ids: Sequence[Sequence[int]]) -> list[Funnel]:
+def build_funnels(names: Sequence[str], stages: Stages, probabilities: Sequence[np.ndarray]) -> list[Funnel]:
     """Return the funnel of each row; the first stage is the model's, the others are those of `names`.
 
-    ids: of each row the candidates whose probabilities are kept
+    probabilities: of each row those of the candidates that are kept  # float32 [stage, candidate]
     """
     n_kept = [np.array(_count(kept)) for kept in stages.kept]
     survived = [np.ones(len(stages.logits))]
@@ -164,28 +163,43 @@ def build_funnels(names: Sequence[str], stages: Stages, ids: Sequence[Sequence[i
     counts, shares = np.stack(n_kept, axis=1).tolist(), np.stack(survived, axis=1).tolist()
     all_names = ("model", *names)
     return [
-        Funnel(all_names, tuple(counts[row]), tuple(shares[row]), np.stack([p[row][[*of]] for p in stages.probs]))
-        for row, of in enumerate(ids)
+        Funnel(all_names, tuple(counts[row]), tuple(shares[row]), of_row) for row, of_row in enumerate(probabilities)
     ]
 
 
-def build_draw(probs: np.ndarray, exponentials: np.ndarray, step: Step, codec: TokenCodec) -> Draw:
-    """Return the race that chose a step's token.
+def build_draws(
+    probs: np.ndarray, exponentials: np.ndarray, ids: Sequence[int], candidates: Sequence[Candidates]
+) -> list[Draw]:
+    """Return of each row the race that chose its token.
 
-    probs, exponentials: float32 [vocabulary], what was drawn from and what torch.multinomial divided it by.
+    probs, exponentials: what was drawn from, and what torch.multinomial divided it by  # float32 [row, vocabulary]
+    ids, candidates: of each row the chosen token, and those whose times are kept
     """
     speeds = probs / exponentials
+    chosen = (np.arange(len(ids)), np.asarray(ids))
     with np.errstate(divide="ignore"):
-        times = 1.0 / speeds[[candidate.id for candidate in step.candidates]]
-    time = float(1.0 / speeds[step.chosen.id])
-    speeds[step.chosen.id] = 0.0
-    id = int(speeds.argmax())
-    second, second_time = None, math.inf
-    if speeds[id] > 0:
-        found = next((candidate for candidate in step.candidates if candidate.id == id), None)
-        second = found or Candidate(id, *codec.candidate_text(id), math.nan, float(probs[id]))
-        second_time = float(1.0 / speeds[id])
-    return Draw(time, -math.expm1(-time), times, second, second_time)
+        times = (1.0 / speeds[chosen]).tolist()
+        all_times = [1.0 / of_row[some.ids] for of_row, some in zip(speeds, candidates, strict=True)]
+        speeds[chosen] = 0.0
+        seconds = speeds.argmax(axis=-1)
+        second_times = (1.0 / speeds[chosen[0], seconds]).tolist()
+    draws = []
+    for row, (id, second_time) in enumerate(zip(seconds.tolist(), second_times, strict=True)):
+        second = None
+        if second_time < math.inf:
+            some, place = candidates[row], candidates[row].place_of(id)
+            second = some.named(id, math.nan, float(probs[row, id])) if place is None else some[place]
+        draws.append(Draw(times[row], -math.expm1(-times[row]), all_times[row], second, second_time))
+    return draws
+
+
+def build_candidates(distribution: Distribution, choice: Choice, codec: TokenCodec) -> Candidates:
+    """Return the candidates of a distribution, the chosen token among them: last where it is not a likely one."""
+    ids, probabilities = distribution.ids, distribution.probabilities
+    if not (ids == choice.id).any():
+        ids = np.append(ids, choice.id)
+        probabilities = np.concatenate([probabilities, choice.probabilities[:, None]], axis=1)
+    return Candidates(ids, probabilities, codec.candidate_text)
 
 
 def build_step(
@@ -193,27 +207,21 @@ def build_step(
     distribution: Distribution,
     choice: Choice,
     token: Token,
-    codec: TokenCodec,
+    candidates: Candidates,
+    *,
     funnel: Funnel | None = None,
+    draw: Draw | None = None,
 ) -> Step:
-    """Return the record of a step; the chosen candidate is last where it is not among the most likely."""
-    texts, labels = zip(*map(codec.candidate_text, distribution.ids), strict=True)
-    candidates = list(
-        map(Candidate, distribution.ids, texts, labels, distribution.raw_probabilities, distribution.probabilities)
-    )
-    if choice.id in distribution.ids:
-        chosen = candidates[distribution.ids.index(choice.id)]
-    else:
-        chosen = Candidate(choice.id, *codec.candidate_text(choice.id), choice.raw_probability, choice.probability)
-        candidates.append(chosen)
+    """Return the record of a step."""
     return Step(
         index=index,
-        chosen=chosen,
+        chosen=candidates.named(choice.id, *choice.probabilities[[0, -1]].tolist()),
         rank=choice.rank,
-        candidates=tuple(candidates),
+        candidates=candidates,
         entropy_bits=distribution.entropy_bits,
         n_kept=distribution.n_kept,
         token=token,
         end_probability=distribution.end_probability,
         funnel=funnel,
+        draw=draw,
     )

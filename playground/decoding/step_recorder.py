@@ -3,7 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 import torch
@@ -17,12 +17,19 @@ from transformers import (
 )
 
 from playground.decoding.processors import Draw, Filter, Tap, check_choice, check_logits
-from playground.decoding.recorder import build_draw, build_funnels, build_step, describe_stages, observe_stages
+from playground.decoding.recorder import (
+    build_candidates,
+    build_draws,
+    build_funnels,
+    build_step,
+    describe_stages,
+    observe_stages,
+)
 from playground.decoding.stopping import StopTexts
 from playground.models.codec import IncrementalDecoder, TokenCodec
 from playground.records import Step, Token
 
-_MOST_GATHERED = 16  # steps: 6 MB of logits at a vocabulary of 50,000, for each stage
+_MOST_GATHERED = 2**22  # logits of all stages: 16 MB, 21 steps at a vocabulary of 50,000 and three stages
 _MOST_LOGITS = 2**17  # taken together: what a core's cache holds; more are slower than one step after the other
 
 # Processors that may leave nothing to choose
@@ -35,10 +42,10 @@ _MAY_EMPTY = (
 
 
 class _Gathered(NamedTuple):
-    raw: torch.Tensor  # (1, vocabulary)
-    filtered: tuple[torch.Tensor, ...]  # after each filter
-    exponentials: torch.Tensor | None  # that the token was drawn with
-    token: Token
+    id: int
+    stages: list[torch.Tensor]  # logits before the filters and after each stage of them, each (1, vocabulary)
+    exponentials: Any  # (row, vocabulary), that the tokens were drawn with; None where nothing is drawn
+    token: Token | None  # None where its text is not needed while decoding
 
 
 def _at_once(logits: torch.Tensor) -> int:
@@ -49,8 +56,9 @@ def _at_once(logits: torch.Tensor) -> int:
 class StepRecorder(StoppingCriteria):
     """Records greedy decoding and sampling, and stops on the stop texts and when cancelled.
 
-    It has taps before, between and behind the filters, and is, as a stopping criterion, where the chosen token is
-    known. Where several texts are written at once, one a row, the steps are those of the first.
+    In generate it has taps before, between and behind the filters, and is, as a stopping criterion, where the chosen
+    token is known; continue_text hands it all of that. Where several texts are written at once, one a row, the steps
+    are those of the first.
 
     While decoding it only keeps the logits; `flush` makes steps of all that have gathered, which costs a third of
     making them one by one. Whoever fetches the steps calls it, in another thread.
@@ -64,7 +72,7 @@ class StepRecorder(StoppingCriteria):
         cancel: threading.Event,
         *,
         end_ids: Collection[int],
-        names: Sequence[str],
+        filters: Sequence[Filter],
         drawing: Draw | None,
         is_fetched: bool,
     ) -> None:
@@ -73,7 +81,9 @@ class StepRecorder(StoppingCriteria):
         self.hit_stop_string = False
         self.others: list[list[int]] = []  # ids of the texts beside the first
         self._codec, self._decoder, self._stop, self._cancel = codec, decoder, stop, cancel
-        self._end_ids, self._names, self._drawing = end_ids, names, drawing
+        self._end_ids, self._drawing = end_ids, drawing
+        self._names = tuple(dict.fromkeys(one.name for one in filters))
+        self._places = [0, *stage_ends(filters)]
         self._is_fetched = is_fetched
         self._emit: Callable[[Step], None] = lambda step: None
         self._notify: Callable[[], None] = lambda: None
@@ -83,6 +93,7 @@ class StepRecorder(StoppingCriteria):
         self._begun_ids: list[int] = []
         self._n_left: int | None = None  # tokens that may still come; None: as many as do
         self._over: list[bool] = [False]  # of each row
+        self._stops_all = False
 
     def go_on(self, begun: Sequence[Step], most: int | None) -> None:
         """Take steps that were taken before for the first ones, and stop after `most` more."""
@@ -102,27 +113,38 @@ class StepRecorder(StoppingCriteria):
 
     def before_filters(self, input_ids: torch.Tensor, scores: torch.Tensor) -> None:
         check_logits(scores)
-        self._raw = scores[:1]  # (1, vocabulary)
-        self._filtered: list[torch.Tensor] = []
+        self._seen = [scores[:1]]  # each (1, vocabulary)
 
     def after_filter(self, input_ids: torch.Tensor, scores: torch.Tensor) -> None:
-        self._filtered.append(scores[:1])
+        self._seen.append(scores[:1])
 
     def __call__(self, input_ids: Any, scores: Any, **kwargs: Any) -> Any:
         """Take in the chosen tokens, the last of `input_ids`  # (row, length); return which rows are to end."""
         if len(input_ids) > len(self._over):
             self._over += [False] * (len(input_ids) - len(self._over))
             self.others = [[*self._begun_ids] for _ in self._over[1:]]
-        if not self._over[0]:  # on MPS generate takes one step more before it looks
-            self._gather(int(input_ids[0, -1]))
+        self._take(int(input_ids[0, -1]), self._seen)
         for row, ids in enumerate(self.others, start=1):
             if not self._over[row]:
                 ids.append(int(input_ids[row, -1]))
                 self._over[row] = ids[-1] in self._end_ids or self._stop.ends_ids(ids)
+        return torch.tensor([over or self._stops_all for over in self._over], device=input_ids.device)
+
+    def take(self, id: int, stages: list[torch.Tensor]) -> bool:
+        """Take in the chosen token, and the scores before the filters and after each; return whether it is the last.
+
+        Raises PlaygroundError where the scores are not numbers.
+        """
+        check_logits(stages[0])
+        return self._take(id, [stages[place] for place in self._places])
+
+    def _take(self, id: int, stages: list[torch.Tensor]) -> bool:
+        if not self._over[0]:  # on MPS generate takes one step more before it looks
+            self._gather(id, stages)
         if self._n_left is not None:
             self._n_left -= 1
-        cancelled = self._cancel.is_set() or self._n_left == 0
-        return torch.tensor([over or cancelled for over in self._over], device=input_ids.device)
+        self._stops_all = self._cancel.is_set() or self._n_left == 0
+        return self._over[0] or self._stops_all
 
     def flush(self) -> None:
         """Emit the steps that have gathered, in order, from whichever thread."""
@@ -130,40 +152,53 @@ class StepRecorder(StoppingCriteria):
             gathered = [self._gathered.popleft() for _ in range(len(self._gathered))]  # another thread appends
             if not gathered:
                 return
-            at_once = _at_once(gathered[0].raw)
+            at_once = _at_once(gathered[0].stages[0])
             for begin in range(0, len(gathered), at_once):
                 self._make_steps(gathered[begin : begin + at_once])
 
     def _make_steps(self, gathered: Sequence[_Gathered]) -> None:
-        raw = torch.cat([one.raw for one in gathered])
-        stages = observe_stages(
-            raw, [torch.cat(same) for same in zip(*(one.filtered for one in gathered), strict=True)]
-        )
-        distributions, choices = describe_stages(stages, [one.token.id for one in gathered], end_ids=self._end_ids)
-        ids = [
-            of.ids if choice.id in of.ids else [*of.ids, choice.id]
-            for of, choice in zip(distributions, choices, strict=True)
+        logits = [torch.cat(same) for same in zip(*(one.stages for one in gathered), strict=True)]
+        stages = observe_stages(logits[0], logits[1:])
+        ids = [one.id for one in gathered]
+        distributions, choices = describe_stages(stages, ids, end_ids=self._end_ids)
+        candidates = [
+            build_candidates(of, choice, self._codec) for of, choice in zip(distributions, choices, strict=True)
         ]
-        funnels = build_funnels(self._names, stages, ids)
+        funnels = build_funnels(self._names, stages, [some.probabilities for some in candidates])
+        draws = [None] * len(gathered)
+        if self._drawing is not None:
+            exponentials = torch.cat([one.exponentials[:1] for one in gathered]).cpu().numpy()
+            draws = build_draws(stages.probs[-1], exponentials, ids, candidates)
         for row, one in enumerate(gathered):
-            step = build_step(len(self.steps), distributions[row], choices[row], one.token, self._codec, funnels[row])
-            if one.exponentials is not None:
-                drawn = build_draw(stages.probs[-1][row], one.exponentials.cpu().numpy()[0], step, self._codec)
-                step = replace(step, draw=drawn)
+            token = one.token or self._decoder.push(one.id)
+            step = build_step(
+                len(self.steps),
+                distributions[row],
+                choices[row],
+                token,
+                candidates[row],
+                funnel=funnels[row],
+                draw=draws[row],
+            )
             self.steps.append(step)
             self._emit(step)
 
-    def _gather(self, id: int) -> None:
-        token = self._decoder.push(id)
+    def _most_gathered(self, stages: list[torch.Tensor]) -> int:
+        if not self._is_fetched:
+            return _at_once(stages[0])
+        return max(1, _MOST_GATHERED // (len(stages) * stages[0].shape[-1]))
+
+    def _gather(self, id: int, stages: list[torch.Tensor]) -> None:
         drawn = self._drawing.exponentials if self._drawing else None
-        self._gathered.append(_Gathered(self._raw, (*self._filtered,), None if drawn is None else drawn[:1], token))
-        most = _MOST_GATHERED if self._is_fetched else min(_MOST_GATHERED, _at_once(self._raw))
-        if len(self._gathered) >= most:
+        token = self._decoder.push(id) if self._stop else None
+        self._gathered.append(_Gathered(id, stages, drawn, token))
+        if len(self._gathered) >= self._most_gathered(stages):
             self.flush()
         self._notify()
-        n_before = len(self._text)
-        self._text += token.text
-        self.hit_stop_string = self._stop.ends(self._text, n_before)
+        if token is not None:
+            n_before = len(self._text)
+            self._text += token.text
+            self.hit_stop_string = self._stop.ends(self._text, n_before)
         self._over[0] = self.hit_stop_string or id in self._end_ids
 
 
@@ -172,10 +207,22 @@ def tapped(filters: Sequence[Filter], recorder: StepRecorder) -> list[LogitsProc
 
     Where they may leave nothing to choose, that is checked last.
     """
+    ends = stage_ends(filters)
     processors: list[LogitsProcessor] = [Tap(recorder.before_filters)]
-    for at, one in enumerate(filters):
-        processors.append(one.process)
-        if at + 1 == len(filters) or filters[at + 1].name != one.name:
+    for place, process in enumerate(checked(filters), start=1):
+        processors.append(process)
+        if place in ends:
             processors.append(Tap(recorder.after_filter))
+    return processors
+
+
+def checked(filters: Sequence[Filter]) -> list[LogitsProcessor]:
+    """Return the processors of the filters and, where they may leave nothing to choose, a last one that looks."""
     may_empty = any(isinstance(one.process, _MAY_EMPTY) for one in filters)
-    return [*processors, Tap(check_choice)] if may_empty else processors
+    return [*(one.process for one in filters), *([Tap(check_choice)] if may_empty else [])]
+
+
+def stage_ends(filters: Sequence[Filter]) -> list[int]:
+    """Return how many filters have run where a stage of the funnel ends: filters of one name are one stage."""
+    following = [one.name for one in filters[1:]]
+    return [place for place, (one, name) in enumerate(zip_longest(filters, following), start=1) if one.name != name]

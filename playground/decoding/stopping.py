@@ -20,6 +20,10 @@ class StopTexts:
         self._before = plan.prompt[-longest:] if self._stop and is_continued else ""
         self._before_ids = [*plan.prompt_ids[-_TAIL:]] if is_continued else []
 
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self._stop)
+
     def ends(self, text: str, n_characters_before: int) -> bool:
         """Return whether `text`, all that was generated, ends here; so long was it before its newest token."""
         if not self._stop:

@@ -78,6 +78,7 @@ def _trace(model: Any) -> ModelStep:
     # Symbolic sizes, so that the graph holds for every length; the weights are real
     graph: Any = make_fx(_step_of(model), tracing_mode="symbolic", _allow_non_fake_inputs=True)(ids, *cache)
     _check_any_length(graph)
+    _let_the_cache_grow(graph, cache)
     _prepare_for_torchscript(graph)
     cache = with_room(cache, 1)
     traced: Any = torch.jit.trace(graph, (ids, *cache), check_trace=False)
@@ -121,6 +122,25 @@ def _check_any_length(graph: Any) -> None:
             raise ValueError(f"it decides by its length: {guard.expr}")
 
 
+def _let_the_cache_grow(graph: Any, cache: Sequence[torch.Tensor]) -> None:
+    """Put `_append` in the place of each concatenation of a cached tensor with a new one.
+
+    All are equally long, so that it is worked out once how long they will be; their other sizes are constants.
+    """
+    _, *cached = (node for node in graph.graph.nodes if node.op == "placeholder")
+    sizes = {node: tensor.shape for node, tensor in zip(cached, cache, strict=True)}
+    length = None
+    for node in list(graph.graph.nodes):
+        if node.target is not torch.ops.aten.cat.default or node.args[0][0] not in sizes:
+            continue
+        old, new = node.args[0]
+        if length is None:
+            with graph.graph.inserting_before(node):
+                length = graph.graph.call_function(_one_longer, (old,))
+        n_heads, width = sizes[old][1], sizes[old][3]
+        node.target, node.args = _append, (old, new, n_heads, length, width)
+
+
 def _prepare_for_torchscript(graph: Any) -> None:
     """Put what TorchScript's tracer follows in place of what it would freeze or change."""
     for node in list(graph.graph.nodes):
@@ -133,8 +153,6 @@ def _prepare_for_torchscript(graph: Any) -> None:
         elif node.target in _COPIES:
             node.replace_all_uses_with(node.args[0])
             graph.graph.erase_node(node)
-        elif node.target is torch.ops.aten.cat.default and node.args[0][0].op == "placeholder":
-            node.target, node.args = _append, tuple(node.args[0])
         elif isinstance(node.target, torch._ops.OpOverload) and _depends_on_size(node):
             node.target = _python_function(node.target)
     graph.graph.eliminate_dead_code()
@@ -156,11 +174,14 @@ def _python_function(operation: Any) -> Callable[..., Any]:
     return function
 
 
-def _append(cached: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
+def _one_longer(cached: torch.Tensor) -> Any:
+    return cached.shape[2] + 1
+
+
+def _append(cached: torch.Tensor, new: torch.Tensor, n_heads: int, length: Any, width: int) -> torch.Tensor:
     """Write `new` behind `cached`, in the room that with_room has left: concatenating would copy all of it."""
-    size, stride = cached.shape, cached.stride()
-    longer = cached.as_strided((size[0], size[1], size[2] + 1, size[3]), stride)
-    longer[:, :, -1:].copy_(new)
+    longer = cached.as_strided((1, n_heads, length, width), cached.stride())
+    longer.narrow(2, -1, 1).copy_(new)
     return longer
 
 

@@ -56,6 +56,7 @@ class TokenCodec:
         self.is_byte_level = "ByteLevel" in decoders
         self._has_byte_fallback = "ByteFallback" in decoders
         self._candidates: dict[int, tuple[str, str]] = {}
+        self._bytes: dict[int, bytes | None] = {}
         self._anchor = self._find_anchor()
 
     def encode(self, text: str, *, is_target: bool = False) -> tuple[Token, ...]:
@@ -136,6 +137,11 @@ class TokenCodec:
 
     def token_bytes(self, id: int) -> bytes | None:
         """Return the bytes that a token stands for, None where its tokenizer does not work on bytes."""
+        if id not in self._bytes:
+            self._bytes[id] = self._token_bytes(id)
+        return self._bytes[id]
+
+    def _token_bytes(self, id: int) -> bytes | None:
         name = self.tokenizer.convert_ids_to_tokens(id)
         if name is None:
             return b"" if self.is_byte_level else None

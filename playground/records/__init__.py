@@ -10,6 +10,7 @@ from playground.records.attribution import (
 )
 from playground.records.beam_fates import describe_fate
 from playground.records.beams import BeamNode, BeamProgress, BeamState, BeamTree
+from playground.records.candidates import Candidate, Candidates
 from playground.records.comparison import ComparedRun, Continuation, TextMetrics
 from playground.records.compression import (
     GROUPS,
@@ -29,7 +30,6 @@ from playground.records.errors import PlaygroundError
 from playground.records.fill_in import FillIn, Filling, MaskPrediction
 from playground.records.flow import FlowMethod, TokenFlow
 from playground.records.generation import (
-    Candidate,
     Draw,
     FinishReason,
     Funnel,
@@ -111,6 +111,7 @@ __all__ = [
     "CacheKind",
     "CachedLayer",
     "Candidate",
+    "Candidates",
     "Change",
     "ChangedKind",
     "ChangedText",

@@ -1,31 +1,19 @@
 """What was asked of a decoding, and every step that it took."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 
 from playground.records.beams import BeamProgress, BeamTree
+from playground.records.candidates import Candidate
 from playground.records.errors import PlaygroundError
 from playground.records.settings import GenerationSettings
 from playground.records.tokens import Token
 
 FinishReason = Literal["length", "end-of-text", "stop-string", "stopped", "context", "nothing-left", "memory", "paused"]
-
-
-class Candidate(NamedTuple):
-    """A token that could come next; a named tuple, since fifty are made for every token that is written.
-
-    `raw_probability` is the softmax of the model's logits; `probability` is what was left after every filter
-    (penalty, temperature, top-k, top-p), 0 where a filter removed it.
-    """
-
-    id: int
-    text: str
-    label: str
-    raw_probability: float
-    probability: float
 
 
 @dataclass(frozen=True)
@@ -70,7 +58,7 @@ class Step:
     index: int
     chosen: Candidate
     rank: int
-    candidates: tuple[Candidate, ...]
+    candidates: Sequence[Candidate]
     entropy_bits: float  # of the raw distribution
     n_kept: int  # candidates that the filters left
     token: Token  # the chosen token, with its exact share of the text

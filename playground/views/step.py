@@ -1,5 +1,7 @@
 """The most likely candidates of one step, before and after the filters."""
 
+from collections.abc import Sequence
+
 import plotly.graph_objects as go
 
 from playground.records import Candidate, Step, Token
@@ -9,7 +11,7 @@ from playground.views.labels import axis_labels, plain_label
 SHOWN = 15
 
 
-def shown_candidates(step: Step, most: int = SHOWN) -> tuple[Candidate, ...]:
+def shown_candidates(step: Step, most: int = SHOWN) -> Sequence[Candidate]:
     """Return the likeliest candidates, and the chosen one last where it is not among them."""
     shown = step.candidates[:most]
     if all(candidate.id != step.chosen.id for candidate in shown):

@@ -88,31 +88,29 @@ def unrecorded_rate(lm: "playground.LanguageModel", settings: Settings) -> float
     model = lm.loaded.model
     wanted = GenerationSettings(**asdict(settings))
     plan = plan_decoding(lm.loaded, PROMPT, wanted)
-    going_on = torch.zeros(1, dtype=torch.bool)
     length = 0
+
+    def take(id: int, stages: list[torch.Tensor]) -> bool:
+        nonlocal length
+        length += 1
+        return False
 
     def run() -> None:
         nonlocal length
         length = 0
-
-        def is_over(ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-            nonlocal length
-            length = ids.shape[1]
-            return going_on
-
-        processors = [one.process for one in build_filters(wanted)]
         continue_text(
             model,
             torch.tensor([plan.prompt_ids]),
-            [*processors, Draw(settings.seed, model.device)],
-            is_over,
+            [one.process for one in build_filters(wanted)],
+            take,
             eos_ids=plan.eos_ids,
             max_new_tokens=plan.max_new_tokens,
+            draw=Draw(settings.seed, model.device),
             step=traced_step(model),
         )
 
     duration_s = seconds(run)
-    assert length == len(plan.prompt_ids) + settings.max_new_tokens
+    assert length == settings.max_new_tokens
     return settings.max_new_tokens / duration_s
 
 

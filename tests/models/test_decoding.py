@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+from dataclasses import replace
 
 import pytest
 import torch
@@ -180,7 +181,7 @@ def test_an_unlikely_choice_is_the_last_candidate(tiny):
     assert unlikely
     for step in unlikely:
         assert len(step.candidates) == 51
-        assert step.candidates[-1] is step.chosen
+        assert step.candidates[-1] == step.chosen
 
 
 @pytest.mark.parametrize("family", ["gpt2", "bart", "t5"])
@@ -390,6 +391,33 @@ def test_logits_that_are_not_numbers(tiny, strategy, damage):
             tiny("llama").lm.generate(PROMPT, strategy=strategy, max_new_tokens=3)
     finally:
         handle.remove()
+
+
+@pytest.mark.parametrize("family", ["gpt2", "bart"])
+@pytest.mark.parametrize(
+    "options", [{"strategy": "greedy"}, {"seed": 3, "stop": ("e", "o"), "repetition_penalty": 1.2}]
+)
+def test_steps_are_the_same_made_beside_the_decoding_and_in_it(tiny, monkeypatch, family, options):
+    settings = {"max_new_tokens": 40, "temperature": 1.3, "top_k": 30, **options}
+    records = []
+    for has_free_core in (True, False):
+        monkeypatch.setattr("playground.decoding.run.has_free_core", lambda free=has_free_core: free)
+        records.append(tiny(family).lm.generate(PROMPT, **settings))
+    beside, within = records
+    assert beside.steps
+    assert replace(beside, duration_s=0) == replace(within, duration_s=0)
+    for one, other in zip(beside.steps, within.steps, strict=True):
+        assert one.funnel.probabilities.tolist() == other.funnel.probabilities.tolist()
+
+
+def test_what_fails_beside_the_decoding_is_raised(tiny, monkeypatch):
+    def fail(*arguments, **options):
+        raise ArithmeticError("beside")
+
+    monkeypatch.setattr("playground.decoding.run.has_free_core", lambda: True)
+    monkeypatch.setattr("playground.decoding.step_recorder.observe_stages", fail)
+    with pytest.raises(ArithmeticError, match="beside"):
+        tiny("gpt2").lm.generate(PROMPT, strategy="greedy", max_new_tokens=5)
 
 
 @pytest.mark.parametrize("family", ["gpt2", "bart"])

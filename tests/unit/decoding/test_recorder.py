@@ -7,10 +7,15 @@ import pytest
 import torch
 
 from playground.decoding.processors import Draw
-from playground.decoding.recorder import N_CANDIDATES, build_draw, build_funnels, observe, observe_stages
-from playground.models.codec import TokenCodec
-from playground.records import Candidate, Step, Token
-from tests.models.checkpoints import byte_level_tokenizer
+from playground.decoding.recorder import (
+    N_CANDIDATES,
+    build_draws,
+    build_funnels,
+    describe_stages,
+    observe,
+    observe_stages,
+)
+from playground.records import Candidate, Candidates
 
 
 def test_numbers_of_a_known_distribution():
@@ -18,13 +23,12 @@ def test_numbers_of_a_known_distribution():
     filtered = raw.clone()
     filtered[0, 2:] = -math.inf
     distributions, choices = observe(raw, filtered, [1, 3])
-    assert distributions[0].ids[:2] == [0, 1]
-    assert distributions[0].raw_probabilities == pytest.approx([0.5, 0.25, 0.125, 0.125])
-    assert distributions[0].probabilities == pytest.approx([2 / 3, 1 / 3, 0, 0])
+    assert distributions[0].ids[:2].tolist() == [0, 1]
+    assert distributions[0].probabilities[0] == pytest.approx([0.5, 0.25, 0.125, 0.125])
+    assert distributions[0].probabilities[1] == pytest.approx([2 / 3, 1 / 3, 0, 0])
     assert [one.entropy_bits for one in distributions] == pytest.approx([1.75, 2.0])
     assert [one.n_kept for one in distributions] == [2, 4]
-    assert choices[0].raw_probability == pytest.approx(0.25)
-    assert choices[0].probability == pytest.approx(1 / 3)
+    assert choices[0].probabilities == pytest.approx([0.25, 1 / 3])
     assert [choice.rank for choice in choices] == [2, 1]
 
 
@@ -39,13 +43,13 @@ def test_impossible_tokens_add_no_entropy():
     (distribution,), (choice,) = observe(raw, raw, [2])
     assert distribution.entropy_bits == pytest.approx(1.0)
     assert distribution.n_kept == 2
-    assert (choice.raw_probability, choice.rank) == (0.0, 3)
+    assert (choice.probabilities.tolist(), choice.rank) == ([0.0], 3)
 
 
 def test_no_more_than_the_most_likely_are_kept():
     raw = torch.randn(1, 1000)
     (distribution,), _ = observe(raw, raw, [0])
-    assert distribution.ids == raw[0].topk(N_CANDIDATES).indices.tolist()
+    assert distribution.ids.tolist() == raw[0].topk(N_CANDIDATES).indices.tolist()
 
 
 def test_a_funnel_by_hand():
@@ -54,7 +58,8 @@ def test_a_funnel_by_hand():
     cut = hot.clone()
     cut[0, 2:] = -math.inf
     stages = observe_stages(raw, [hot, cut])
-    (funnel,) = build_funnels(("temperature", "top-k"), stages, [[0, 1, 3]])
+    (of,), _ = describe_stages(stages, [0])
+    (funnel,) = build_funnels(("temperature", "top-k"), stages, [of.probabilities[:, [0, 1, 3]]])
     assert funnel.names == ("model", "temperature", "top-k")
     assert funnel.n_kept == (4, 4, 2)
     assert funnel.survived == pytest.approx((1, 1, 20 / 22))
@@ -70,19 +75,19 @@ def test_ends_of_a_text_are_added_up():
 
 
 def test_a_race_by_hand():
-    codec = TokenCodec(byte_level_tokenizer())
-    names = [Candidate(id, str(id), str(id), p, p) for id, p in enumerate([0.5, 0.3, 0.2, 0.0])]
-    step = Step(0, names[1], 2, tuple(names), 1.5, 3, Token(1, "1", "1"))
+    probs = np.array([0.5, 0.3, 0.2, 0.0], np.float32)
+    candidates = Candidates(np.arange(4), np.stack([probs, probs]), lambda id: (str(id), str(id)))
     exponentials = np.array([1.0, 0.03, 0.5, 0.001], np.float32)
-    draw = build_draw(np.array([0.5, 0.3, 0.2, 0.0], np.float32), exponentials, step, codec)
+    alone = np.array([0.0, 1.0, 0.0, 0.0], np.float32)
+    races = build_draws(np.stack([probs, alone]), np.stack([exponentials] * 2), [1, 1], [candidates] * 2)
+    draw, only = races
     assert draw.times.tolist() == [pytest.approx(2.0), pytest.approx(0.1), pytest.approx(2.5), math.inf]
     assert draw.time == pytest.approx(0.1)
     assert draw.place == pytest.approx(1 - math.exp(-0.1))
-    assert draw.second is names[0]
+    assert draw.second == Candidate(0, "0", "0", 0.5, 0.5)
     assert draw.second_time == pytest.approx(2.0)
-    alone = build_draw(np.array([0.0, 1.0, 0.0, 0.0], np.float32), exponentials, step, codec)
-    assert alone.second is None
-    assert alone.second_time == math.inf
+    assert only.second is None
+    assert only.second_time == math.inf
 
 
 def test_the_mark_on_the_unit_interval_is_uniform_whoever_wins():
