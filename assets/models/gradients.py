@@ -11,6 +11,11 @@ import torch
 Loss = Callable[..., tuple[torch.Tensor, torch.Tensor]]
 
 
+def multiplies_bfloat16(device_type: str) -> bool:
+    """Return whether matrix products are faster in bfloat16: on CUDA, and on a CPU whose matrix units have tiles."""
+    return device_type == "cuda" or torch.cpu._is_amx_tile_supported()
+
+
 class Gradients:
     """Computes the gradient of a batch in pieces, on a CPU with one thread a core.
 

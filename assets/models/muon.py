@@ -1,14 +1,15 @@
 """Muon: momentum whose matrices are made orthogonal before they are applied (Jordan et al. 2024).
 
 Takes fewer tokens than AdamW to the same loss. PyTorch's own runs its Newton-Schulz steps in bfloat16 and one
-matrix at a time; here they run in the weights' precision and on all matrices of a shape at once, which on a
-CPU without bfloat16 tiles makes a training step a sixth faster.
+matrix at a time; here they run in bfloat16 only where that is faster (a third of the time on a CPU with tiles), and on
+all matrices of a shape at once, which on a CPU without tiles makes a training step a sixth faster.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable
 
 import torch
+from gradients import multiplies_bfloat16
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 
@@ -18,11 +19,13 @@ def orthogonalize(matrices: torch.Tensor, steps: int = 5) -> torch.Tensor:
     a, b, c = COEFFICIENTS
     flip = matrices.shape[1] > matrices.shape[2]
     x = matrices.mT if flip else matrices
+    if multiplies_bfloat16(matrices.device.type):
+        x = x.bfloat16()
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
     for _ in range(steps):
         gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
-    return x.mT if flip else x
+    return (x.mT if flip else x).to(matrices.dtype)
 
 
 class Muon(torch.optim.Optimizer):

@@ -89,6 +89,7 @@ def main() -> None:
             "TOKENS": f"{tokens:,}",
             "SEEN": f"{recipe['steps'] * tokens / 1e6:.1f}",
             "MASKED": f"{100 * recipe['masked_share']:.0f}",
+            "PAIRS": f"{100 * recipe['pair_chance']:.0f}",
             "MEASURED": f"{100 * MEASURED_SHARE:.0f}",
             "MUON_RATE": f"{recipe['muon_learning_rate']:g}",
             "ADAM_RATE": f"{recipe['adam_learning_rate']:g}",

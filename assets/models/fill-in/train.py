@@ -20,13 +20,13 @@ from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerFast
 
 sys.path.append(str(Path(__file__).parents[1]))  # what the programs of all models share lies beside their folders
 from corpus import Split, TokenStream, encode_chapters, read_books, split_chapters, train_byte_pairs
-from gradients import Gradients, keep_freed_memory
+from gradients import Gradients, keep_freed_memory, multiplies_bfloat16
 from muon import Muon
 from training import Checkpoint, Trained, finish, kept_tokenizer, read_recipe, run_steps, steps_of
 
 HERE = Path(__file__).parent
 MEASURED_SHARE = 0.15  # of the words of a held-out text that are masked at once, as in BERT's own training
-LENGTHS = {1: 0.5, 2: 0.25, 4: 0.15, 8: 0.1}  # how often a batch has rows of the whole context, of a half of it, …
+LENGTHS = {1: 0.7, 2: 0.15, 4: 0.1, 8: 0.05}  # how often a batch has rows of the whole context, of a half of it, …
 
 
 @dataclass(frozen=True)
@@ -37,16 +37,17 @@ class Recipe:
     vocabulary_size: int = 8192
     context: int = 256
     layers: int = 6
-    heads: int = 6
-    width: int = 192
-    steps: int = 900
+    heads: int = 4
+    width: int = 256
+    steps: int = 6400
     batch: int = 32  # sequences of `context` tokens a step
-    muon_learning_rate: float = 7e-3
+    muon_learning_rate: float = 6e-3
     adam_learning_rate: float = 3e-3
     weight_decay: float = 0.1
     warmup_steps: int = 100
     decay_part: float = 0.45  # the last part of the steps, in which the learning rate falls to nothing
     masked_share: float = 0.3  # of the words; more than is measured, since each mask is something to learn from
+    pair_chance: float = 0.25  # rows that hold two passages, so that the second segment is known
 
 
 def build_tokenizer(split: Split, recipe: Recipe) -> PreTrainedTokenizerFast:
@@ -83,8 +84,9 @@ def build_model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> BertForMa
             intermediate_size=4 * recipe.width,
             hidden_dropout_prob=0.0,
             attention_probs_dropout_prob=0.0,
-            hidden_act="gelu_pytorch_tanh",
+            hidden_act="gelu",
             pad_token_id=tokenizer.pad_token_id,
+            attn_implementation="eager",  # on a CPU a third faster than sdpa, whose backward pass is slow there
         )
     )
     show_neighbours(model, recipe)
@@ -145,7 +147,6 @@ class Masker:
     def __init__(self, tokenizer: PreTrainedTokenizerFast, stream: TokenStream, recipe: Recipe) -> None:
         self.stream = stream
         self.recipe = recipe
-        self.chances = stream.paragraph_chances.cumsum()
         self.starts, self.parts = word_starts(tokenizer), word_parts(tokenizer)
         self.cls, self.sep, self.mask_id = tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.mask_token_id
 
@@ -153,7 +154,6 @@ class Masker:
         """Return inputs, segments (0 or 1) and labels, int64 [row, token]; label -100 is not learned.
 
         All rows of a batch have one length, which differs from batch to batch, so that short texts are known too.
-        Half of the rows hold two passages as a pair.
         """
         recipe = self.recipe
         rng = np.random.default_rng([recipe.seed, step])
@@ -164,19 +164,25 @@ class Masker:
     def draw_row(self, length: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return input, segments and labels of one row, each int64 [length]."""
         sizes = [length - 2]
-        if rng.random() < 0.5:
+        if rng.random() < self.recipe.pair_chance:
             first = int(rng.integers(4, length - 6))
             sizes = [first, length - 3 - first]
         read, labels = [np.array([self.cls])], [np.array([-100])]
         for size in sizes:
-            paragraph = min(np.searchsorted(self.chances, rng.random()), len(self.chances) - 1)
-            begin = min(self.stream.paragraph_starts[paragraph], len(self.stream.ids) - size)
-            ids = self.stream.ids[begin : begin + size].astype(np.int64)
+            ids = self.passage(size, rng)
             masked, label = self.mask(ids, self.recipe.masked_share, rng)
             read += [masked, [self.sep]]
             labels += [label, [-100]]
         segments = np.repeat([0, 1], [sizes[0] + 2, length - sizes[0] - 2])
         return np.concatenate(read), segments, np.concatenate(labels)
+
+    def passage(self, size: int, rng: np.random.Generator) -> np.ndarray:
+        """Return tokens from any place of the corpus, int64 [size]; half of the time from the start of a paragraph."""
+        begin = int(rng.integers(len(self.stream.ids) - size))
+        if rng.random() < 0.5:
+            starts = self.stream.paragraph_starts
+            begin = int(starts[max(0, np.searchsorted(starts, begin, side="right") - 1)])
+        return self.stream.ids[begin : begin + size].astype(np.int64)
 
     def mask(self, ids: np.ndarray, share: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Return a text with whole words masked, and the labels, each int64 [token]."""
@@ -189,7 +195,8 @@ def summed_loss(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the sum of the cross-entropy in nats over the labels that are not -100, and 0: nothing else counts."""
     learned = labels != -100
-    with torch.autocast(inputs.device.type, torch.bfloat16, enabled=inputs.device.type == "cuda"):
+    device_type = inputs.device.type
+    with torch.autocast(device_type, torch.bfloat16, enabled=multiplies_bfloat16(device_type)):
         hidden = model.bert(input_ids=inputs, token_type_ids=segments).last_hidden_state
         logits = model.cls(hidden[learned])
     nats = F.cross_entropy(logits.float(), labels[learned], reduction="sum")
@@ -242,7 +249,7 @@ def train(recipe: Recipe, corpus: Path, folder: Path) -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = build_model(recipe, tokenizer).to(device)
     trained = Trained(model, build_optimizers(model, recipe))
-    gradients = Gradients(model.parameters(), 1 if device.type == "cuda" else 8)
+    gradients = Gradients(model.parameters(), 1 if device.type == "cuda" else 4)
 
     def gradient(step: int) -> float:
         batch = [part.to(device) for part in masker.draw(step)]

@@ -18,7 +18,7 @@ from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 sys.path.append(str(Path(__file__).parents[1]))  # what the programs of all models share lies beside their folders
 from corpus import Split, TokenStream, encode_chapters, read_books, split_chapters, train_tokenizer
-from gradients import Gradients, keep_freed_memory
+from gradients import Gradients, keep_freed_memory, multiplies_bfloat16
 from muon import Muon
 from training import Checkpoint, Trained, finish, kept_tokenizer, read_recipe, run_steps, steps_of, trapezoid
 
@@ -149,8 +149,7 @@ def summed_losses(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the sum of the cross-entropy in nats over the labels that are not -100, and what guidance adds to it."""
     device_type = inputs.device.type
-    # On CPUs whose matrix units lack bfloat16 tiles float32 is the faster of the two.
-    with torch.autocast(device_type, torch.bfloat16, enabled=device_type == "cuda"):
+    with torch.autocast(device_type, torch.bfloat16, enabled=multiplies_bfloat16(device_type)):
         output = model.transformer(input_ids=inputs, use_cache=False, output_hidden_states=guided)
         logits = model.lm_head(output.last_hidden_state.flatten(0, 1))
     nats = F.cross_entropy(logits.float(), labels.flatten(), reduction="sum")
