@@ -23,7 +23,7 @@ class Candidate(NamedTuple):
 class Candidates(Sequence[Candidate]):
     """Candidates kept as numbers; each is made when it is asked for, since a run keeps fifty of every token.
 
-    Equal to any sequence of the same candidates.
+    Equal to any sequence of the same candidates, and a tuple of them where it is copied or pickled.
     """
 
     def __init__(self, ids: np.ndarray, probabilities: np.ndarray, name: Callable[[int], tuple[str, str]]) -> None:
@@ -74,6 +74,9 @@ class Candidates(Sequence[Candidate]):
 
     def __hash__(self) -> int:
         return hash(self._all())
+
+    def __reduce__(self) -> tuple[type[tuple], tuple[tuple[Candidate, ...]]]:
+        return tuple, (self._all(),)  # nothing of what names them goes along
 
     def __repr__(self) -> str:
         return f"Candidates{self._all()}"

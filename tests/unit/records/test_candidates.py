@@ -1,5 +1,8 @@
 """Candidates are the same whether they are asked for one by one or all together."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -43,6 +46,12 @@ def test_they_equal_any_sequence_of_the_same():
     assert hash(made()) == hash(EXPECTED)
     assert EXPECTED[1] in made()
     assert made() != "abc"
+
+
+def test_copies_are_plain():
+    for copied in (pickle.loads(pickle.dumps(made())), copy.deepcopy(made())):
+        assert type(copied) is tuple
+        assert copied == made()
 
 
 def test_none_at_all():
