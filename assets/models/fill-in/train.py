@@ -22,7 +22,7 @@ sys.path.append(str(Path(__file__).parents[1]))  # what the programs of all mode
 from corpus import Split, TokenStream, encode_chapters, read_books, split_chapters, train_byte_pairs
 from gradients import Gradients, keep_freed_memory, multiplies_bfloat16
 from muon import Muon
-from training import Checkpoint, Trained, finish, kept_tokenizer, read_recipe, run_steps, steps_of
+from training import Checkpoint, Trained, finish, kept_tokenizer, read_recipe, run_steps, steps_of, trapezoid
 
 HERE = Path(__file__).parent
 MEASURED_SHARE = 0.15  # of the words of a held-out text that are masked at once, as in BERT's own training
@@ -39,15 +39,26 @@ class Recipe:
     layers: int = 6
     heads: int = 4
     width: int = 256
-    steps: int = 6400
+    steps: int = 9000
+    second_at: int = 6400  # the learning rate begins anew
+    second_rate: float = 0.45  # how high it rises then, of what it was at first
     batch: int = 32  # sequences of `context` tokens a step
     muon_learning_rate: float = 6e-3
     adam_learning_rate: float = 3e-3
     weight_decay: float = 0.1
     warmup_steps: int = 100
-    decay_part: float = 0.45  # the last part of the steps, in which the learning rate falls to nothing
+    decay_part: float = 0.45  # the last part of the first run of steps, in which the learning rate falls to nothing
     masked_share: float = 0.3  # of the words; more than is measured, since each mask is something to learn from
+    second_masked_share: float = 0.2
     pair_chance: float = 0.25  # rows that hold two passages, so that the second segment is known
+
+
+def learning_rate_factor(step: int, recipe: Recipe) -> float:
+    """Warm up linearly, stay, then fall linearly to zero (Hägele et al. 2024); then rise once more and fall at once."""
+    if step < recipe.second_at:
+        return trapezoid(step, recipe.second_at, recipe.warmup_steps, recipe.decay_part)
+    n_steps = recipe.steps - recipe.second_at
+    return recipe.second_rate * trapezoid(step - recipe.second_at, n_steps, recipe.warmup_steps, 1.0)
 
 
 def build_tokenizer(split: Split, recipe: Recipe) -> PreTrainedTokenizerFast:
@@ -158,11 +169,14 @@ class Masker:
         recipe = self.recipe
         rng = np.random.default_rng([recipe.seed, step])
         length = int(rng.choice([recipe.context // part for part in LENGTHS], p=list(LENGTHS.values())))
-        rows = [self.draw_row(length, rng) for _ in range(recipe.batch * recipe.context // length)]
+        share = recipe.masked_share if step < recipe.second_at else recipe.second_masked_share
+        rows = [self.draw_row(length, share, rng) for _ in range(recipe.batch * recipe.context // length)]
         return tuple(torch.from_numpy(np.stack(column)) for column in zip(*rows, strict=True))
 
-    def draw_row(self, length: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return input, segments and labels of one row, each int64 [length]."""
+    def draw_row(
+        self, length: int, share: float, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return input, segments and labels of one row, each int64 [length]; `share` of the words are masked."""
         sizes = [length - 2]
         if rng.random() < self.recipe.pair_chance:
             first = int(rng.integers(4, length - 6))
@@ -170,7 +184,7 @@ class Masker:
         read, labels = [np.array([self.cls])], [np.array([-100])]
         for size in sizes:
             ids = self.passage(size, rng)
-            masked, label = self.mask(ids, self.recipe.masked_share, rng)
+            masked, label = self.mask(ids, share, rng)
             read += [masked, [self.sep]]
             labels += [label, [-100]]
         segments = np.repeat([0, 1], [sizes[0] + 2, length - sizes[0] - 2])
@@ -259,7 +273,7 @@ def train(recipe: Recipe, corpus: Path, folder: Path) -> None:
         right, of = count_right(model, tokenizer, masker, split.held_out[::8])["words"]
         return "held_out_right", right / of, f"{right / of:.4f} of the masked words right"
 
-    steps = steps_of(recipe, gradient, measure, 300)
+    steps = steps_of(recipe, gradient, measure, 300, factor=partial(learning_rate_factor, recipe=recipe))
     run = run_steps(trained, steps, checkpoint, checkpoint.load())
     if run is not None:
         finish(folder, model, tokenizer, recipe, run)
