@@ -13,7 +13,7 @@ Loss = Callable[..., tuple[torch.Tensor, torch.Tensor]]
 
 def multiplies_bfloat16(device_type: str) -> bool:
     """Return whether matrix products are faster in bfloat16: on CUDA, and on a CPU whose matrix units have tiles."""
-    return device_type == "cuda" or torch.cpu._is_amx_tile_supported()
+    return device_type == "cuda" or (device_type == "cpu" and torch.cpu._is_amx_tile_supported())
 
 
 class Gradients:

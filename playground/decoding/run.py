@@ -318,7 +318,7 @@ class DecodingRun:
 
 
 def _nobody_waits() -> None:
-    """Tell nobody: what takes a hundredth of a step is for those who fetch."""
+    """Tell nobody: who completes a run does not fetch, and telling takes some 7 microseconds a token."""
 
 
 def stream(

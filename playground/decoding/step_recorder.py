@@ -29,7 +29,7 @@ from playground.decoding.stopping import StopTexts
 from playground.models.codec import IncrementalDecoder, TokenCodec
 from playground.records import Step, Token
 
-_MOST_GATHERED = 2**22  # logits of all stages: 16 MB, 21 steps at a vocabulary of 50,000 and three stages
+_MOST_GATHERED = 2**22  # logits of all stages: 16 MB, 27 steps at a vocabulary of 50,000 and three stages
 _MOST_LOGITS = 2**16  # taken together: what a core's cache holds; more are slower than one step after the other
 
 # Processors that may leave nothing to choose
