@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from playground.decoding import step_recorder
 from playground.decoding.loop import fits_loop
 from playground.decoding.run import DecodingRun
 from playground.records import BeamProgress, GenerationRecord, GenerationSettings, PlaygroundError, Step
@@ -399,25 +400,39 @@ def test_logits_that_are_not_numbers(tiny, strategy, damage):
 )
 def test_steps_are_the_same_made_beside_the_decoding_and_in_it(tiny, monkeypatch, family, options):
     settings = {"max_new_tokens": 40, "temperature": 1.3, "top_k": 30, **options}
+    monkeypatch.setattr("playground.decoding.run._FLUSH_S", 0.001)
+    observe, threads = step_recorder.observe_stages, set()
+
+    def observe_stages(raw, filtered):
+        threads.add(threading.current_thread())
+        return observe(raw, filtered)
+
+    monkeypatch.setattr(step_recorder, "observe_stages", observe_stages)
     records = []
     for has_free_core in (True, False):
         monkeypatch.setattr("playground.decoding.run.has_free_core", lambda free=has_free_core: free)
+        threads.clear()
         records.append(tiny(family).lm.generate(PROMPT, **settings))
+        assert bool(threads - {threading.current_thread()}) == has_free_core
     beside, within = records
-    assert beside.steps
     assert replace(beside, duration_s=0) == replace(within, duration_s=0)
     for one, other in zip(beside.steps, within.steps, strict=True):
         assert one.funnel.probabilities.tolist() == other.funnel.probabilities.tolist()
 
 
 def test_what_fails_beside_the_decoding_is_raised(tiny, monkeypatch):
-    def fail(*arguments, **options):
-        raise ArithmeticError("beside")
+    observe = step_recorder.observe_stages
 
+    def fail(raw, filtered):
+        if threading.current_thread() is not threading.main_thread():
+            raise ArithmeticError("beside")
+        return observe(raw, filtered)
+
+    monkeypatch.setattr("playground.decoding.run._FLUSH_S", 0.001)
     monkeypatch.setattr("playground.decoding.run.has_free_core", lambda: True)
-    monkeypatch.setattr("playground.decoding.step_recorder.observe_stages", fail)
+    monkeypatch.setattr(step_recorder, "observe_stages", fail)
     with pytest.raises(ArithmeticError, match="beside"):
-        tiny("gpt2").lm.generate(PROMPT, strategy="greedy", max_new_tokens=5)
+        tiny("gpt2").lm.generate(PROMPT, strategy="greedy", max_new_tokens=40)
 
 
 @pytest.mark.parametrize("family", ["gpt2", "bart"])
