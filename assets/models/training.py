@@ -24,17 +24,21 @@ def trapezoid(step: int, n_steps: int, n_warmup: int, decay_part: float) -> floa
     return min(1.0, (step + 1) / n_warmup, (n_steps - step) / (n_steps * decay_part))
 
 
-def two_trapezoids(
-    step: int, ends: tuple[int, int], second_rate: float, n_warmup: int, decay_parts: tuple[float, float]
+def trapezoids(
+    step: int, ends: Sequence[int], rates: Sequence[float], n_warmup: int, decay_parts: Sequence[float]
 ) -> float:
-    """Return the same of two runs, one behind the other, the second of which rises to `second_rate` only.
+    """Return the same of several runs, one behind the other.
 
-    ends: the steps at which they end; decay_parts: the last part of either, in which the learning rate falls
+    ends: the steps at which they end; a run of no steps is left out
+    rates: how high each rises
+    decay_parts: the last part of each, in which the learning rate falls
     """
-    first, last = min(ends), ends[1]
-    if step < first:
-        return trapezoid(step, first, n_warmup, decay_parts[0])
-    return second_rate * trapezoid(step - first, last - first, n_warmup, decay_parts[1])
+    begin = 0
+    for end, rate, decay_part in zip(ends, rates, decay_parts, strict=True):
+        if step < end:
+            return rate * trapezoid(step - begin, end - begin, n_warmup, decay_part)
+        begin = max(begin, end)
+    return 0.0
 
 
 def set_learning_rates(optimizers: Sequence[torch.optim.Optimizer], rates: Sequence[float], factor: float) -> None:

@@ -92,6 +92,8 @@ def main() -> None:
             "PAIRS": f"{100 * recipe['pair_chance']:.0f}",
             "FIRST": f"{recipe['second_at']:,}",
             "SECOND": f"{100 * recipe['second_rate']:.0f}",
+            "THIRD_AT": f"{recipe['third_at']:,}",
+            "THIRD": f"{100 * recipe['third_rate']:.0f}",
             "SECOND_MASKED": f"{100 * recipe['second_masked_share']:.0f}",
             "MEASURED": f"{100 * MEASURED_SHARE:.0f}",
             "MUON_RATE": f"{recipe['muon_learning_rate']:g}",

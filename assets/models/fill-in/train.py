@@ -22,7 +22,7 @@ sys.path.append(str(Path(__file__).parents[1]))  # what the programs of all mode
 from corpus import Split, TokenStream, encode_chapters, read_books, split_chapters, train_byte_pairs
 from gradients import Gradients, keep_freed_memory, multiplies_bfloat16
 from muon import Muon
-from training import Checkpoint, Trained, finish, kept_tokenizer, read_recipe, run_steps, steps_of, two_trapezoids
+from training import Checkpoint, Trained, finish, kept_tokenizer, read_recipe, run_steps, steps_of, trapezoids
 
 HERE = Path(__file__).parent
 MEASURED_SHARE = 0.15  # of the words of a held-out text that are masked at once, as in BERT's own training
@@ -39,9 +39,11 @@ class Recipe:
     layers: int = 6
     heads: int = 4
     width: int = 256
-    steps: int = 9000
+    steps: int = 12800
     second_at: int = 6400  # the learning rate begins anew
     second_rate: float = 0.45  # how high it rises then, of what it was at first
+    third_at: int = 9000  # once more
+    third_rate: float = 0.5
     batch: int = 32  # sequences of `context` tokens a step
     muon_learning_rate: float = 6e-3
     adam_learning_rate: float = 3e-3
@@ -54,9 +56,10 @@ class Recipe:
 
 
 def learning_rate_factor(step: int, recipe: Recipe) -> float:
-    """Warm up linearly, stay, then fall linearly to zero (Hägele et al. 2024); then rise once more and fall at once."""
-    ends = (recipe.second_at, recipe.steps)
-    return two_trapezoids(step, ends, recipe.second_rate, recipe.warmup_steps, (recipe.decay_part, 1.0))
+    """Warm up linearly, stay, then fall linearly to zero (Hägele et al. 2024); then twice rise and fall at once."""
+    ends = [min(end, recipe.steps) for end in (recipe.second_at, recipe.third_at, recipe.steps)]
+    rates = (1.0, recipe.second_rate, recipe.third_rate)
+    return trapezoids(step, ends, rates, recipe.warmup_steps, (recipe.decay_part, 1.0, 1.0))
 
 
 def build_tokenizer(split: Split, recipe: Recipe) -> PreTrainedTokenizerFast:

@@ -20,7 +20,7 @@ sys.path.append(str(Path(__file__).parents[1]))  # what the programs of all mode
 from corpus import Split, TokenStream, encode_chapters, read_books, split_chapters, train_tokenizer
 from gradients import Gradients, keep_freed_memory, multiplies_bfloat16
 from muon import Muon
-from training import Checkpoint, Trained, finish, kept_tokenizer, read_recipe, run_steps, steps_of, two_trapezoids
+from training import Checkpoint, Trained, finish, kept_tokenizer, read_recipe, run_steps, steps_of, trapezoids
 
 HERE = Path(__file__).parent
 
@@ -52,8 +52,8 @@ class Recipe:
 
 def learning_rate_factor(step: int, recipe: Recipe) -> float:
     """Warm up linearly, stay, then fall linearly to zero (Hägele et al. 2024); once more after the model has grown."""
-    ends, decay = (recipe.grown_at, recipe.steps), recipe.decay_part
-    return two_trapezoids(step, ends, recipe.grown_rate, recipe.warmup_steps, (decay, decay))
+    ends = (min(recipe.grown_at, recipe.steps), recipe.steps)
+    return trapezoids(step, ends, (1.0, recipe.grown_rate), recipe.warmup_steps, [recipe.decay_part] * 2)
 
 
 def draw_batch(stream: TokenStream, step: int, recipe: Recipe) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
