@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from transformers import DynamicCache, GenerationMixin, LogitsProcessor
 
-from playground.decoding.processors import Draw
+from playground.decoding.processors import Draw, check_highest
 
 # (ids, *cache tensors) -> (logits, *cache tensors), see traced.py
 ModelStep = Callable[..., tuple[torch.Tensor, ...]]
@@ -75,6 +75,7 @@ def continue_text(
 
     ids: (1, prompt). `take` is given each chosen token's id, and the scores before the processors and after each,
     float32 (1, vocabulary); it returns whether the text is over.
+    Raises PlaygroundError where the scores to choose by are not numbers.
     step: the model's step as trace_step gives it, where there is one.
     """
     cache = DynamicCache(config=model.config)
@@ -88,7 +89,10 @@ def continue_text(
         for process in processors:  # a LogitsProcessorList would look up each one's signature at every token
             scores = process(ids, scores)
             stages.append(scores)
-        unread = scores.argmax(dim=-1, keepdim=True) if draw is None else draw.choose(scores.softmax(dim=-1))
+        # max is twice as fast as argmax, and tells besides whether all of them are numbers
+        best = scores.max(dim=-1, keepdim=True) if draw is None else draw.race(scores.softmax(dim=-1))
+        check_highest(best.values.item())
+        unread = best.indices
         id = int(unread)
         if take(id, stages) or id in eos_ids or not n_left:
             return

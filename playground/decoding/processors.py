@@ -86,7 +86,11 @@ class Draw(LogitsProcessor):
         return torch.full_like(scores, -torch.inf).scatter_(1, drawn, 0.0)
 
     def choose(self, probs: torch.Tensor) -> torch.Tensor:
-        """Return one token a row, (row, 1), drawn as torch.multinomial draws it from probs (row, vocabulary).
+        """Return one token a row, (row, 1), drawn as torch.multinomial draws it from probs (row, vocabulary)."""
+        return self.race(probs).indices
+
+    def race(self, probs: torch.Tensor) -> torch.return_types.max:
+        """Return the same tokens, (row, 1), and how fast each was, (row, 1): NaN where the probabilities are NaN.
 
         Each token waits for an exponential time divided by its probability, and the first one wins; torch divides
         the other way round and takes the largest.
@@ -95,7 +99,7 @@ class Draw(LogitsProcessor):
         for _ in range(1 + self._n_before):
             self.exponentials.exponential_(1.0, generator=self.generator)
         self._n_before = 0
-        return (probs / self.exponentials).argmax(dim=-1, keepdim=True)
+        return (probs / self.exponentials).max(dim=-1, keepdim=True)
 
 
 class SeededDraws(TorchFunctionMode):
@@ -129,7 +133,13 @@ def check_choice(input_ids: torch.Tensor, scores: torch.Tensor) -> None:
 
 def check_logits(logits: torch.Tensor) -> None:
     """Raise PlaygroundError where no token can be chosen: not-a-number, infinite, or nothing possible."""
-    if not all(map(math.isfinite, logits.amax(dim=-1).tolist())):  # the maximum is NaN where any is
+    for highest in logits.amax(dim=-1).tolist():  # NaN where any is
+        check_highest(highest)
+
+
+def check_highest(highest: float) -> None:
+    """Raise PlaygroundError where what is highest of a row is no number."""
+    if not math.isfinite(highest):
         raise PlaygroundError(
             "The model's output is not a number, so no token can be chosen. Its weights may be damaged, or "
             "float16 may be too narrow for it: load it with dtype float32 or bfloat16."

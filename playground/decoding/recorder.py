@@ -1,5 +1,6 @@
 """What was seen of a step: the distribution before, between and after the filters, and how chance chose."""
 
+import itertools
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -50,6 +51,24 @@ def observe(
     """
     stages = observe_stages(raw, [] if filtered is raw else [filtered])
     return describe_stages(stages, ids, rows, end_ids)
+
+
+class Survivors(NamedTuple):
+    """What the filters left of a distribution: before them, and after each stage of them."""
+
+    n_kept: tuple[int, ...]
+    survived: tuple[float, ...]  # of what there was before the stage
+
+
+class Race(NamedTuple):
+    """How a token was drawn: each waits its time, and the first one wins (see records.Draw)."""
+
+    time: float  # of the chosen one
+    likely_times: np.ndarray  # float32 [candidate]
+    second: int
+    second_place: int | None  # among the likely ones
+    second_time: float  # infinite where nothing else was possible
+    second_prob: float
 
 
 class Stages(NamedTuple):
@@ -150,53 +169,55 @@ def _most_likely(logits: np.ndarray, count: int) -> np.ndarray:
     return np.take_along_axis(largest, order, -1)
 
 
-def build_funnels(names: Sequence[str], stages: Stages, probabilities: Sequence[np.ndarray]) -> list[Funnel]:
-    """Return the funnel of each row; the first stage is the model's, the others are those of `names`.
-
-    probabilities: of each row those of the candidates that are kept  # float32 [stage, candidate]
-    """
+def count_survivors(stages: Stages) -> list[Survivors]:
+    """Return of each row what the filters left, stage by stage."""
     n_kept = [np.array(_count(kept)) for kept in stages.kept]
     survived = [np.ones(len(stages.logits))]
     for before, probs, kept, now in zip(n_kept, stages.probs, stages.kept[1:], n_kept[1:], strict=False):
         left = np.einsum("rv,rv->r", probs, kept, dtype=np.float32) if np.any(before != now) else 1.0
         survived.append(np.where(before == now, 1.0, left))
     counts, shares = np.stack(n_kept, axis=1).tolist(), np.stack(survived, axis=1).tolist()
-    all_names = ("model", *names)
-    return [
-        Funnel(all_names, tuple(counts[row]), tuple(shares[row]), of_row) for row, of_row in enumerate(probabilities)
-    ]
+    return [Survivors(tuple(count), tuple(share)) for count, share in zip(counts, shares, strict=True)]
 
 
-def build_draws(
-    probs: np.ndarray, exponentials: np.ndarray, ids: Sequence[int], candidates: Sequence[Candidates]
-) -> list[Draw]:
+def run_races(probs: np.ndarray, exponentials: np.ndarray, ids: Sequence[int], likely: np.ndarray) -> list[Race]:
     """Return of each row the race that chose its token.
 
     probs, exponentials: what was drawn from, and what torch.multinomial divided it by  # float32 [row, vocabulary]
-    ids, candidates: of each row the chosen token, and those whose times are kept
+    ids, likely: of each row the chosen token, and those whose times are kept  # int64 [row, candidate]
     """
     speeds = probs / exponentials
-    chosen = (np.arange(len(ids)), np.asarray(ids))
+    rows = np.arange(len(ids))
+    chosen = (rows, np.asarray(ids))
     with np.errstate(divide="ignore"):
         times = (1.0 / speeds[chosen]).tolist()
-        all_times = [1.0 / of_row[some.ids] for of_row, some in zip(speeds, candidates, strict=True)]
+        likely_times = 1.0 / np.take_along_axis(speeds, likely, -1)
         speeds[chosen] = 0.0
         seconds = speeds.argmax(axis=-1)
-        second_times = (1.0 / speeds[chosen[0], seconds]).tolist()
-    draws = []
-    for row, (id, second_time) in enumerate(zip(seconds.tolist(), second_times, strict=True)):
-        second = None
-        if second_time < math.inf:
-            some, place = candidates[row], candidates[row].place_of(id)
-            second = some.named(id, math.nan, float(probs[row, id])) if place is None else some[place]
-        draws.append(Draw(times[row], -math.expm1(-times[row]), all_times[row], second, second_time))
-    return draws
+        second_times = (1.0 / speeds[rows, seconds]).tolist()
+    is_second = likely == seconds[:, None]
+    places = [at if found else None for at, found in zip(is_second.argmax(-1).tolist(), is_second.any(-1), strict=True)]
+    second_probs = probs[rows, seconds].tolist()
+    values = zip(times, likely_times, seconds.tolist(), places, second_times, second_probs, strict=True)
+    return list(itertools.starmap(Race, values))
+
+
+def build_draw(race: Race, candidates: Candidates) -> Draw:
+    """Return the record of a race; where there is a candidate more than the likely ones, it is the chosen one."""
+    times = race.likely_times
+    if len(candidates) > len(times):
+        times = np.append(times, np.float32(race.time))
+    second = None
+    if race.second_time < math.inf:
+        place = race.second_place
+        second = candidates.named(race.second, math.nan, race.second_prob) if place is None else candidates[place]
+    return Draw(race.time, -math.expm1(-race.time), times, second, race.second_time)
 
 
 def build_candidates(distribution: Distribution, choice: Choice, codec: TokenCodec) -> Candidates:
     """Return the candidates of a distribution, the chosen token among them: last where it is not a likely one."""
     ids, probabilities = distribution.ids, distribution.probabilities
-    if not (ids == choice.id).any():
+    if ids[min(choice.rank, len(ids)) - 1] != choice.id and choice.id not in ids:  # not there where two are as likely
         ids = np.append(ids, choice.id)
         probabilities = np.concatenate([probabilities, choice.probabilities[:, None]], axis=1)
     return Candidates(ids, probabilities, codec.candidate_text)
@@ -215,7 +236,7 @@ def build_step(
     """Return the record of a step."""
     return Step(
         index=index,
-        chosen=candidates.named(choice.id, *choice.probabilities[[0, -1]].tolist()),
+        chosen=candidates.named(choice.id, float(choice.probabilities[0]), float(choice.probabilities[-1])),
         rank=choice.rank,
         candidates=candidates,
         entropy_bits=distribution.entropy_bits,

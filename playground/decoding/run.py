@@ -39,7 +39,7 @@ from playground.records import (
 
 # A consumer that wakes at every token takes turns with the decoding for Python's lock, at two thirds of the speed
 GATHER_S = 0.02
-_FLUSH_S = 0.05  # where nobody waits for the steps
+_OBSERVE_S = 0.05  # where nobody waits for the steps
 
 
 class DecodingRun:
@@ -88,13 +88,15 @@ class DecodingRun:
 
         torch's threads sleep between operations when they work for another than the main thread, if it has as many
         of them as there are cores (libgomp counts the main thread in): 190 tokens/s, and 660 in the main thread.
-        Steps are made beside it where torch leaves a core free.
+        Where torch leaves a core free, the logits are looked into beside it, by NumPy, which leaves Python's lock to
+        the decoding. What needs the lock, making steps of it, waits for the end: any thread that computes in Python
+        costs the one that decodes as long as it takes.
         """
         if not has_free_core():
             return self._decode()
         self._is_fetched = True
         with ThreadPoolExecutor(1, "recording") as pool:
-            recording = pool.submit(self._flush_until_over)
+            recording = pool.submit(self._observe_until_over)
             try:
                 record = self._decode()
             finally:
@@ -102,10 +104,10 @@ class DecodingRun:
             recording.result()
         return record
 
-    def _flush_until_over(self) -> None:
-        while not self._over.wait(_FLUSH_S):
+    def _observe_until_over(self) -> None:
+        while not self._over.wait(_OBSERVE_S):
             if self._recorder is not None:
-                self._recorder.flush()
+                self._recorder.observe()
 
     def cancel(self) -> None:
         """End the decoding within one token."""
@@ -221,7 +223,8 @@ class DecodingRun:
             is_fetched=self._is_fetched,
         )
         recorder.go_on(self._begun, self._most)
-        recorder.tell(self._emit, self._notify if threading.current_thread() is self._thread else _nobody_waits)
+        if threading.current_thread() is self._thread:  # else nobody fetches: telling takes some 7 µs a token
+            recorder.tell(self._emit, self._notify)
         self._recorder = recorder
         if not self._is_over(stop):
             try:
@@ -315,10 +318,6 @@ class DecodingRun:
             n_tokens=self._loaded.spec.vocabulary_size,
         )
         return build_filters(settings, rules, plan.eos_ids)
-
-
-def _nobody_waits() -> None:
-    """Tell nobody: who completes a run does not fetch, and telling takes some 7 microseconds a token."""
 
 
 def stream(

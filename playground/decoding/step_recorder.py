@@ -1,11 +1,12 @@
 """Watches one text, or several at once, being written token by token, and makes a record of every step."""
 
+import itertools
 import threading
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
-from itertools import zip_longest
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from transformers import (
     LogitsProcessor,
@@ -18,16 +19,21 @@ from transformers import (
 
 from playground.decoding.processors import Draw, Filter, Tap, check_choice, check_logits
 from playground.decoding.recorder import (
+    Choice,
+    Distribution,
+    Race,
+    Survivors,
     build_candidates,
-    build_draws,
-    build_funnels,
+    build_draw,
     build_step,
+    count_survivors,
     describe_stages,
     observe_stages,
+    run_races,
 )
 from playground.decoding.stopping import StopTexts
 from playground.models.codec import IncrementalDecoder, TokenCodec
-from playground.records import Step, Token
+from playground.records import Funnel, Step, Token
 
 _MOST_GATHERED = 2**22  # logits of all stages: 16 MB, 27 steps at a vocabulary of 50,000 and three stages
 _MOST_LOGITS = 2**16  # taken together: what a core's cache holds; more are slower than one step after the other
@@ -46,6 +52,15 @@ class _Gathered(NamedTuple):
     stages: list[torch.Tensor]  # logits before the filters and after each stage of them, each (1, vocabulary)
     exponentials: Any  # (row, vocabulary), that the tokens were drawn with; None where nothing is drawn
     token: Token | None  # None where its text is not needed while decoding
+
+
+class _Observed(NamedTuple):
+    id: int
+    token: Token | None
+    distribution: Distribution
+    choice: Choice
+    survivors: Survivors
+    race: Race | None
 
 
 def _at_once(logits: torch.Tensor) -> int:
@@ -82,12 +97,13 @@ class StepRecorder(StoppingCriteria):
         self.others: list[list[int]] = []  # ids of the texts beside the first
         self._codec, self._decoder, self._stop, self._cancel = codec, decoder, stop, cancel
         self._end_ids, self._drawing = end_ids, drawing
-        self._names = tuple(dict.fromkeys(one.name for one in filters))
+        self._names = ("model", *dict.fromkeys(one.name for one in filters))  # of the funnel's stages
         self._places = [0, *stage_ends(filters)]
         self._is_fetched = is_fetched
         self._emit: Callable[[Step], None] = lambda step: None
         self._notify: Callable[[], None] = lambda: None
         self._gathered: deque[_Gathered] = deque()
+        self._observed: deque[_Observed] = deque()
         self._flushing = threading.Lock()
         self._text = ""
         self._begun_ids: list[int] = []
@@ -109,7 +125,7 @@ class StepRecorder(StoppingCriteria):
     @property
     def has_gathered(self) -> bool:
         """Whether `flush` would emit steps."""
-        return bool(self._gathered)
+        return bool(self._gathered or self._observed)
 
     def before_filters(self, input_ids: torch.Tensor, scores: torch.Tensor) -> None:
         check_logits(scores)
@@ -131,11 +147,7 @@ class StepRecorder(StoppingCriteria):
         return torch.tensor([over or self._stops_all for over in self._over], device=input_ids.device)
 
     def take(self, id: int, stages: list[torch.Tensor]) -> bool:
-        """Take in the chosen token, and the scores before the filters and after each; return whether it is the last.
-
-        Raises PlaygroundError where the scores are not numbers.
-        """
-        check_logits(stages[0])
+        """Take in the chosen token, and the scores before the filters and after each; return whether it is the last."""
         return self._take(id, [stages[place] for place in self._places])
 
     def _take(self, id: int, stages: list[torch.Tensor]) -> bool:
@@ -146,42 +158,56 @@ class StepRecorder(StoppingCriteria):
         self._stops_all = self._cancel.is_set() or self._n_left == 0
         return self._over[0] or self._stops_all
 
+    def observe(self) -> None:
+        """Keep of the logits that have gathered what the steps say of them, from whichever thread.
+
+        It is nearly all of what `flush` does, in NumPy, which leaves Python's lock to the decoding meanwhile.
+        """
+        with self._flushing:
+            self._observe_gathered()
+
     def flush(self) -> None:
         """Emit the steps that have gathered, in order, from whichever thread."""
         with self._flushing:
-            gathered = [self._gathered.popleft() for _ in range(len(self._gathered))]  # another thread appends
-            if not gathered:
-                return
-            at_once = _at_once(gathered[0].stages[0])
-            for begin in range(0, len(gathered), at_once):
-                self._make_steps(gathered[begin : begin + at_once])
+            self._observe_gathered()
+            while self._observed:
+                step = self._build_step(self._observed.popleft())
+                self.steps.append(step)
+                self._emit(step)
 
-    def _make_steps(self, gathered: Sequence[_Gathered]) -> None:
+    def _observe_gathered(self) -> None:
+        gathered = [self._gathered.popleft() for _ in range(len(self._gathered))]  # another thread appends
+        if not gathered:
+            return
+        at_once = _at_once(gathered[0].stages[0])
+        for begin in range(0, len(gathered), at_once):
+            self._observe_together(gathered[begin : begin + at_once])
+
+    def _observe_together(self, gathered: Sequence[_Gathered]) -> None:
         logits = [torch.cat(same) for same in zip(*(one.stages for one in gathered), strict=True)]
+        check_logits(logits[0])  # whoever chose may have had those that are no numbers filtered out
         stages = observe_stages(logits[0], logits[1:])
         ids = [one.id for one in gathered]
         distributions, choices = describe_stages(stages, ids, end_ids=self._end_ids)
-        candidates = [
-            build_candidates(of, choice, self._codec) for of, choice in zip(distributions, choices, strict=True)
-        ]
-        funnels = build_funnels(self._names, stages, [some.probabilities for some in candidates])
-        draws = [None] * len(gathered)
+        races: Sequence[Race | None] = [None] * len(gathered)
         if self._drawing is not None:
             exponentials = torch.cat([one.exponentials[:1] for one in gathered]).cpu().numpy()
-            draws = build_draws(stages.probs[-1], exponentials, ids, candidates)
-        for row, one in enumerate(gathered):
-            token = one.token or self._decoder.push(one.id)
-            step = build_step(
-                len(self.steps),
-                distributions[row],
-                choices[row],
-                token,
-                candidates[row],
-                funnel=funnels[row],
-                draw=draws[row],
-            )
-            self.steps.append(step)
-            self._emit(step)
+            races = run_races(stages.probs[-1], exponentials, ids, np.stack([one.ids for one in distributions]))
+        tokens = [one.token for one in gathered]
+        values = zip(ids, tokens, distributions, choices, count_survivors(stages), races, strict=True)
+        self._observed += itertools.starmap(_Observed, values)
+
+    def _build_step(self, one: _Observed) -> Step:
+        candidates = build_candidates(one.distribution, one.choice, self._codec)
+        return build_step(
+            len(self.steps),
+            one.distribution,
+            one.choice,
+            one.token or self._decoder.push(one.id),
+            candidates,
+            funnel=Funnel(self._names, *one.survivors, candidates.probabilities),
+            draw=build_draw(one.race, candidates) if one.race else None,
+        )
 
     def _most_gathered(self, stages: list[torch.Tensor]) -> int:
         if not self._is_fetched:
@@ -225,4 +251,8 @@ def checked(filters: Sequence[Filter]) -> list[LogitsProcessor]:
 def stage_ends(filters: Sequence[Filter]) -> list[int]:
     """Return how many filters have run where a stage of the funnel ends: filters of one name are one stage."""
     following = [one.name for one in filters[1:]]
-    return [place for place, (one, name) in enumerate(zip_longest(filters, following), start=1) if one.name != name]
+    return [
+        place
+        for place, (one, name) in enumerate(itertools.zip_longest(filters, following), start=1)
+        if one.name != name
+    ]

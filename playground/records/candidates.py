@@ -45,16 +45,12 @@ class Candidates(Sequence[Candidate]):
     def __getitem__(self, place: int | slice) -> Candidate | tuple[Candidate, ...]:
         if isinstance(place, slice):
             return self._all()[place]
-        return self.named(int(self.ids[place]), *self.probabilities[[0, -1], place].tolist())
+        raw, left = self.probabilities[0, place], self.probabilities[-1, place]
+        return self.named(int(self.ids[place]), float(raw), float(left))
 
     def named(self, id: int, raw_probability: float, probability: float) -> Candidate:
         """Return a candidate by its id and probabilities, whether or not it is one of these."""
         return Candidate(id, *self._name(id), raw_probability, probability)
-
-    def place_of(self, id: int) -> int | None:
-        """Return where the candidate with an id stands, None where there is none."""
-        (places,) = np.nonzero(self.ids == id)
-        return int(places[0]) if len(places) else None
 
     def _all(self) -> tuple[Candidate, ...]:
         if self._made is None:

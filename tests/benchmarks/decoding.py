@@ -87,7 +87,6 @@ def unrecorded_rate(lm: "playground.LanguageModel", settings: Settings) -> float
     """Return tokens a second of the same loop over the same traced step, with nothing looking on."""
     model = lm.loaded.model
     wanted = GenerationSettings(**asdict(settings))
-    plan = plan_decoding(lm.loaded, PROMPT, wanted)
     length = 0
 
     def take(id: int, stages: list[torch.Tensor]) -> bool:
@@ -98,6 +97,7 @@ def unrecorded_rate(lm: "playground.LanguageModel", settings: Settings) -> float
     def run() -> None:
         nonlocal length
         length = 0
+        plan = plan_decoding(lm.loaded, PROMPT, wanted)
         continue_text(
             model,
             torch.tensor([plan.prompt_ids]),

@@ -394,13 +394,26 @@ def test_logits_that_are_not_numbers(tiny, strategy, damage):
         handle.remove()
 
 
+def test_a_logit_that_is_no_number_is_told_though_its_token_is_suppressed(tiny, monkeypatch):
+    model = tiny("llama").lm.loaded.model
+    monkeypatch.setattr(model.generation_config, "suppress_tokens", [5])
+    handle = model.lm_head.register_forward_hook(
+        lambda module, inputs, output: output.index_fill_(-1, torch.tensor(5), float("nan"))
+    )
+    try:
+        with pytest.raises(PlaygroundError, match="not a number"):
+            tiny("llama").lm.generate(PROMPT, strategy="greedy", max_new_tokens=3)
+    finally:
+        handle.remove()
+
+
 @pytest.mark.parametrize("family", ["gpt2", "bart"])
 @pytest.mark.parametrize(
     "options", [{"strategy": "greedy"}, {"seed": 3, "stop": ("e", "o"), "repetition_penalty": 1.2}]
 )
 def test_steps_are_the_same_made_beside_the_decoding_and_in_it(tiny, monkeypatch, family, options):
     settings = {"max_new_tokens": 40, "temperature": 1.3, "top_k": 30, **options}
-    monkeypatch.setattr("playground.decoding.run._FLUSH_S", 0.001)
+    monkeypatch.setattr("playground.decoding.run._OBSERVE_S", 0.001)
     observe, threads = step_recorder.observe_stages, set()
 
     def observe_stages(raw, filtered):
@@ -428,7 +441,7 @@ def test_what_fails_beside_the_decoding_is_raised(tiny, monkeypatch):
             raise ArithmeticError("beside")
         return observe(raw, filtered)
 
-    monkeypatch.setattr("playground.decoding.run._FLUSH_S", 0.001)
+    monkeypatch.setattr("playground.decoding.run._OBSERVE_S", 0.001)
     monkeypatch.setattr("playground.decoding.run.has_free_core", lambda: True)
     monkeypatch.setattr(step_recorder, "observe_stages", fail)
     with pytest.raises(ArithmeticError, match="beside"):

@@ -9,11 +9,12 @@ import torch
 from playground.decoding.processors import Draw
 from playground.decoding.recorder import (
     N_CANDIDATES,
-    build_draws,
-    build_funnels,
+    build_draw,
+    count_survivors,
     describe_stages,
     observe,
     observe_stages,
+    run_races,
 )
 from playground.records import Candidate, Candidates
 
@@ -58,14 +59,13 @@ def test_a_funnel_by_hand():
     cut = hot.clone()
     cut[0, 2:] = -math.inf
     stages = observe_stages(raw, [hot, cut])
+    (survivors,) = count_survivors(stages)
+    assert survivors.n_kept == (4, 4, 2)
+    assert survivors.survived == pytest.approx((1, 1, 20 / 22))
+    assert survivors.survived[1] == 1.0
     (of,), _ = describe_stages(stages, [0])
-    (funnel,) = build_funnels(("temperature", "top-k"), stages, [of.probabilities[:, [0, 1, 3]]])
-    assert funnel.names == ("model", "temperature", "top-k")
-    assert funnel.n_kept == (4, 4, 2)
-    assert funnel.survived == pytest.approx((1, 1, 20 / 22))
-    assert funnel.survived[1] == 1.0
     expected = [[0.5, 0.25, 0.125], [16 / 22, 4 / 22, 1 / 22], [0.8, 0.2, 0.0]]
-    assert funnel.probabilities.tolist() == [pytest.approx(row) for row in expected]
+    assert of.probabilities[:, [0, 1, 3]].tolist() == [pytest.approx(row) for row in expected]
 
 
 def test_ends_of_a_text_are_added_up():
@@ -79,8 +79,9 @@ def test_a_race_by_hand():
     candidates = Candidates(np.arange(4), np.stack([probs, probs]), lambda id: (str(id), str(id)))
     exponentials = np.array([1.0, 0.03, 0.5, 0.001], np.float32)
     alone = np.array([0.0, 1.0, 0.0, 0.0], np.float32)
-    races = build_draws(np.stack([probs, alone]), np.stack([exponentials] * 2), [1, 1], [candidates] * 2)
-    draw, only = races
+    likely = np.stack([np.arange(4)] * 2)
+    races = run_races(np.stack([probs, alone]), np.stack([exponentials] * 2), [1, 1], likely)
+    draw, only = (build_draw(race, candidates) for race in races)
     assert draw.times.tolist() == [pytest.approx(2.0), pytest.approx(0.1), pytest.approx(2.5), math.inf]
     assert draw.time == pytest.approx(0.1)
     assert draw.place == pytest.approx(1 - math.exp(-0.1))
@@ -88,6 +89,16 @@ def test_a_race_by_hand():
     assert draw.second_time == pytest.approx(2.0)
     assert only.second is None
     assert only.second_time == math.inf
+
+
+def test_the_time_of_a_chosen_token_that_is_no_likely_one_comes_last():
+    probs = np.array([0.5, 0.3, 0.2], np.float32)
+    candidates = Candidates(np.array([0, 2]), np.stack([probs, probs])[:, [0, 2]], lambda id: (str(id), str(id)))
+    (race,) = run_races(probs[None], np.array([[1.0, 0.3, 0.1]], np.float32), [2], np.array([[0]]))
+    draw = build_draw(race, candidates)
+    assert draw.times.tolist() == [pytest.approx(2.0), pytest.approx(0.5)]
+    assert draw.times.dtype == np.float32
+    assert draw.second == Candidate(1, "1", "1", pytest.approx(math.nan, nan_ok=True), pytest.approx(0.3))
 
 
 def test_the_mark_on_the_unit_interval_is_uniform_whoever_wins():

@@ -33,8 +33,6 @@ def test_there_are_no_others():
     assert len(made()) == 3
     with pytest.raises(IndexError):
         made()[3]
-    assert made().place_of(9) == 2
-    assert made().place_of(1) is None
     assert made().named(1, 0.1, 0.2) == Candidate(1, "t1", "l1", 0.1, 0.2)
 
 
