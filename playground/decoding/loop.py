@@ -75,8 +75,8 @@ def continue_text(
 
     ids: (1, prompt). `take` is given each chosen token's id, and the scores before the processors and after each,
     float32 (1, vocabulary); it returns whether the text is over.
-    Raises PlaygroundError where the scores to choose by are not numbers.
     step: the model's step as trace_step gives it, where there is one.
+    Raises PlaygroundError where the scores to choose by are not numbers.
     """
     cache = DynamicCache(config=model.config)
     output = model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1)

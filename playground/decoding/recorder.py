@@ -209,15 +209,17 @@ def build_draw(race: Race, candidates: Candidates) -> Draw:
         times = np.append(times, np.float32(race.time))
     second = None
     if race.second_time < math.inf:
-        place = race.second_place
-        second = candidates.named(race.second, math.nan, race.second_prob) if place is None else candidates[place]
+        if race.second_place is None:
+            second = candidates.named(race.second, math.nan, race.second_prob)
+        else:
+            second = candidates[race.second_place]
     return Draw(race.time, -math.expm1(-race.time), times, second, race.second_time)
 
 
 def build_candidates(distribution: Distribution, choice: Choice, codec: TokenCodec) -> Candidates:
     """Return the candidates of a distribution, the chosen token among them: last where it is not a likely one."""
     ids, probabilities = distribution.ids, distribution.probabilities
-    if ids[min(choice.rank, len(ids)) - 1] != choice.id and choice.id not in ids:  # not there where two are as likely
+    if choice.id not in ids:
         ids = np.append(ids, choice.id)
         probabilities = np.concatenate([probabilities, choice.probabilities[:, None]], axis=1)
     return Candidates(ids, probabilities, codec.candidate_text)

@@ -84,8 +84,8 @@ def test_a_funnel_is_what_the_processors_leave(tiny, family):
             shares.append(float(probs[-1][kept].sum()))
             probs.append(scores.softmax(-1)[0])
         of = [candidate.id for candidate in step.candidates]
-        assert step.funnel.names[1:] == (
-            "repetition penalty", "no repeats", "temperature", "top-k", "top-p", "min-p", "typical-p",
+        assert step.funnel.names == (
+            "model", "repetition penalty", "no repeats", "temperature", "top-k", "top-p", "min-p", "typical-p",
         )  # fmt: skip
         assert step.funnel.n_kept == tuple(counts)
         assert step.funnel.survived == pytest.approx(shares, abs=1e-4)

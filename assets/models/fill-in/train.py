@@ -51,7 +51,7 @@ class Recipe:
     warmup_steps: int = 100
     decay_part: float = 0.45  # the last part of the first run of steps, in which the learning rate falls to nothing
     masked_share: float = 0.3  # of the words; more than is measured, since each mask is something to learn from
-    second_masked_share: float = 0.2
+    second_masked_share: float = 0.2  # from second_at on
     pair_chance: float = 0.25  # rows that hold two passages, so that the second segment is known
 
 
