@@ -34,6 +34,18 @@ def test_the_text_stays_in_sight(page: Page) -> None:
     assert 0 <= box["y"] < 200
 
 
+def test_on_a_small_screen_the_text_stays_and_leaves_room(open_page: Callable[..., Page]) -> None:
+    page = open_page(width=360, height=800)
+    page.get_by_role("button", name="Model and settings").click()
+    generate(page, "Once upon a time", length=40)
+    page.locator("#head-rows").scroll_into_view_if_needed()
+    text, panel = (page.locator(of).bounding_box() for of in ("#tokens .chips", "#panel-text"))
+    assert text is not None
+    assert panel is not None
+    assert 0 <= text["y"] < 40
+    assert panel["y"] + panel["height"] < 0.4 * 800
+
+
 def test_the_theme_button_reaches_text_and_charts(page: Page) -> None:
     generate(page, "Once upon a time", length=4)
     look = """() => [
