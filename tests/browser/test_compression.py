@@ -98,8 +98,11 @@ def test_costs_follow_the_assumptions(page: Page) -> None:
     expect(page.locator("#cost-progress")).to_contain_text("medians of 5 rounds")
     measured = re.search(r"(\d+) tokens/s", page.locator("#cost-progress").inner_text())
     assert measured
-    rate = float(page.locator("#cost-tokens-per-s input").input_value())
-    assert round(rate) == int(measured[1])
+    # The line says whole tokens, the box four digits, each rounded from the same number; the box may follow a little
+    page.wait_for_function(
+        "said => Math.abs(document.querySelector('#cost-tokens-per-s input').value - said) <= 0.55",
+        arg=int(measured[1]),
+    )
 
 
 @pytest.mark.parametrize(("width", "theme"), [(360, "dark"), (1280, "light")])
