@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests import line_coverage
+
 ROOT = Path(__file__).parents[1]
 START_LIMIT_S = 120
 STOP_LIMIT_S = 15
@@ -67,7 +69,8 @@ def running_app(*arguments: str, environment: dict[str, str] | None = None, log:
     url = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryDirectory() as folder:
         log = log or Path(folder, "app.log")
-        command = [sys.executable, "app.py", "--host", "127.0.0.1", "--port", str(port), *arguments]
+        probes = ["-m", "tests.line_coverage"] if line_coverage.is_on() else []
+        command = [sys.executable, *probes, "app.py", "--host", "127.0.0.1", "--port", str(port), *arguments]
         with log.open("wb") as output:
             process = subprocess.Popen(
                 command,
