@@ -109,6 +109,33 @@ def page(open_page: Callable[..., Page]) -> Page:
     return open_page()
 
 
+@pytest.fixture
+def narrow_page(open_page: Callable[..., Page]) -> Page:
+    """Open a page on a telephone that prefers dark."""
+    return open_page(width=360, height=800, theme="dark")
+
+
+def unfold_settings(page: Page) -> None:
+    """Show the settings, which a narrow page folds away."""
+    page.get_by_role("button", name="Model and settings").click()
+
+
+def expect_to_fit(page: Page, *selectors: str) -> None:
+    """Check that neither the page nor one of its parts is wider than a telephone, a laptop, a projector; then back."""
+    for width, theme in ((360, "dark"), (1280, "light"), (1920, "light"), (360, "light")):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.emulate_media(color_scheme=theme)
+        # Charts take the new width a little later
+        page.wait_for_function("width => document.documentElement.scrollWidth <= width", arg=width)
+        page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        page.wait_for_function("width => document.documentElement.scrollWidth <= width", arg=width)
+        for selector in selectors:
+            box = page.locator(selector).bounding_box()
+            assert box is not None, selector
+            assert box["x"] >= 0, (selector, width)
+            assert box["x"] + box["width"] <= width + 0.5, (selector, width)
+
+
 def set_number(page: Page, elem_id: str, value: float) -> None:
     """Type a number into a slider's or a number's box and leave it."""
     box = page.locator(f"#{elem_id} input[type=number]")
@@ -161,6 +188,11 @@ def analyse(page: Page, text: str) -> None:
     """Read a text without generating, and wait until it stands there as chips; the instruments follow."""
     page.locator("#prompt textarea").fill(text)
     page.locator("#analyse").click()
+    wait_for_chips(page, text)
+
+
+def wait_for_chips(page: Page, text: str) -> None:
+    """Wait until the chips are those of a text."""
     page.wait_for_function(
         "text => [...(document.querySelector('#tokens .chips')?.children ?? [])]"
         ".map(chip => chip.textContent).join('') === text",

@@ -1,11 +1,8 @@
 """The Attribution tab: it follows the selection, measures on request, and its columns select."""
 
-from collections.abc import Callable
-
-import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import analyse, generate, open_tab, wait_for_mark
+from tests.browser.conftest import analyse, expect_to_fit, generate, open_tab, wait_for_mark
 
 TEXT = "Once upon a time there was a little girl."
 
@@ -54,11 +51,10 @@ def test_without_a_text_it_says_so(page: Page) -> None:
     expect(page.locator("#status [role=alert]")).to_contain_text("There is no text yet")
 
 
-@pytest.mark.parametrize(("width", "theme"), [(360, "dark"), (1920, "light")])
-def test_it_fits_the_screen(open_page: Callable[..., Page], width: int, theme: str) -> None:
-    page = open_page(width=width, height=800, theme=theme)
+def test_it_fits_the_screen(narrow_page: Page) -> None:
+    page = narrow_page
     analyse(page, TEXT)
     open_tab(page, "Attribution")
     page.locator("#tokens [data-token-index='5']").click()
     expect(page.locator("#attribution .chart-plot")).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    expect_to_fit(page)

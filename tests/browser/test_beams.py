@@ -1,13 +1,11 @@
 """The Beams tab: the tree of the run, why each hypothesis died, the ranking by length, greedy beside it."""
 
-from collections.abc import Callable
-
 import pytest
 from playwright.sync_api import Page, expect
 
 import playground
 from playground.records import describe_fate
-from tests.browser.conftest import generate, joined_chips, open_tab
+from tests.browser.conftest import expect_to_fit, generate, joined_chips, open_tab, unfold_settings
 
 PROMPT = "Once upon a time"
 LENGTH = 14
@@ -118,10 +116,7 @@ def test_greedy_stands_beside_it(page: Page, run) -> None:
     assert joined_chips(page) == PROMPT + run.text
 
 
-@pytest.mark.parametrize("width", [360, 1280])
-def test_nothing_overflows(open_page: Callable[..., Page], width: int) -> None:
-    page = open_page(width=width)
-    if width < 720:
-        page.get_by_role("button", name="Model and settings").click()
-    search(page)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+def test_it_fits_the_screen(narrow_page: Page) -> None:
+    unfold_settings(narrow_page)
+    search(narrow_page)
+    expect_to_fit(narrow_page)

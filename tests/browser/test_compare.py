@@ -5,7 +5,7 @@ from playwright.sync_api import Page, expect
 
 import playground
 from playground.analysis.text_metrics import distinct_n
-from tests.browser.conftest import choose, open_tab, set_number
+from tests.browser.conftest import choose, expect_to_fit, open_tab, set_number
 
 PROMPT = "Once upon a time"
 LENGTH = 12
@@ -88,9 +88,9 @@ def test_what_cannot_vary_is_said(page: Page) -> None:
     expect(page.locator("#compare-status .status-error")).to_contain_text("Type a few words")
 
 
-def test_nothing_overflows(open_page) -> None:
-    page = open_page(width=360)
+def test_it_fits_the_screen(narrow_page) -> None:
+    page = narrow_page
     open_tab(page, "Compare")
     page.locator("#compare-count").get_by_text("4", exact=True).click()
     expect(page.locator("#panel-compare-4")).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    expect_to_fit(page)

@@ -1,12 +1,10 @@
 """The Compress and Cost tabs: copies are compared, chosen and removed; assumptions are changed, speed is measured."""
 
 import re
-from collections.abc import Callable
 
-import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import analyse, choose, open_tab, set_number
+from tests.browser.conftest import analyse, choose, expect_to_fit, open_tab, set_number
 
 TEXT = "Once upon a time there was a little girl. The little girl"
 
@@ -105,13 +103,12 @@ def test_costs_follow_the_assumptions(page: Page) -> None:
     )
 
 
-@pytest.mark.parametrize(("width", "theme"), [(360, "dark"), (1280, "light")])
-def test_they_fit_the_screen(open_page: Callable[..., Page], width: int, theme: str) -> None:
-    page = open_page(width=width, height=800, theme=theme)
+def test_they_fit_the_screen(narrow_page: Page) -> None:
+    page = narrow_page
     analyse(page, TEXT)
     open_tab(page, "Compress")
     compress(page, 1)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    expect_to_fit(page)
     open_tab(page, "Cost")
     expect(page.locator("#cost-cache .chart-plot")).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    expect_to_fit(page)

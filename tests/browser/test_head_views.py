@@ -5,7 +5,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 import playground
-from tests.browser.conftest import choose, figure, generate, open_tab, wait_for_mark
+from tests.browser.conftest import choose, figure, generate, open_tab, unfold_settings, wait_for_mark
 
 PROMPT = "Once upon a time there was a little girl"
 
@@ -182,19 +182,19 @@ def test_flow_and_mask(page: Page, attention: "playground.Attention") -> None:
     expect(page.locator("#status")).to_contain_text("“99” is no token of this text")
 
 
-@pytest.mark.parametrize("view", SHOWN_BY)
 @pytest.mark.parametrize(("width", "theme"), [(360, "dark"), (1920, "light")])
-def test_no_view_is_wider_than_the_page(open_page, view: str, width: int, theme: str) -> None:
+def test_no_view_is_wider_than_the_page(open_page, width: int, theme: str) -> None:
     page = open_page(width=width, height=800, theme=theme)
     if width < 720:
-        page.get_by_role("button", name="Model and settings").click()
+        unfold_settings(page)
     generate(page, PROMPT, length=12)
-    open_view(page, view)
-    expect(page.locator(SHOWN_BY[view])).to_be_visible()
-    for selector in ("#panel-prompt", "#panel-text", "#panel-overview", "#panel-head", "#attention-views"):
-        box = page.locator(selector).bounding_box()
-        assert box is not None
-        assert box["x"] + box["width"] <= width + 0.5
+    for view, shown in SHOWN_BY.items():
+        open_view(page, view)
+        expect(page.locator(shown)).to_be_visible()
+        for selector in ("#panel-prompt", "#panel-text", "#panel-overview", "#panel-head", "#attention-views"):
+            box = page.locator(selector).bounding_box()
+            assert box is not None
+            assert box["x"] + box["width"] <= width + 0.5, (view, selector)
 
 
 def test_positions_are_drawn_with_what_shuffling_does(page: Page) -> None:

@@ -1,13 +1,10 @@
 """The Inside tab: the losses of the text, and what each layer knows of the next token."""
 
-from collections.abc import Callable
-
 import numpy as np
-import pytest
 from playwright.sync_api import Page, expect
 
 import playground
-from tests.browser.conftest import analyse, figure, generate, open_tab, wait_for_mark
+from tests.browser.conftest import analyse, expect_to_fit, figure, generate, open_tab, unfold_settings, wait_for_mark
 
 
 def test_the_losses_are_shown_and_select(page: Page) -> None:
@@ -79,15 +76,13 @@ def test_nothing_is_computed_before_the_tab_is_opened(page: Page) -> None:
     expect(page.locator("#loss-sentence")).to_contain_text("perplexity")
 
 
-@pytest.mark.parametrize("width", [360, 1280])
-def test_it_fits_the_screen(open_page: Callable[..., Page], width: int) -> None:
-    page = open_page(width=width, height=800)
-    if width < 720:
-        page.get_by_role("button", name="Model and settings").click()
+def test_it_fits_the_screen(narrow_page: Page) -> None:
+    page = narrow_page
+    unfold_settings(page)
     generate(page, "Once upon a time there was", length=8)
     open_tab(page, "Inside")
     expect(page.locator("#lens .chart-plot")).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    expect_to_fit(page)
 
 
 def test_embeddings_follow_the_selected_token_and_the_words(page: Page) -> None:

@@ -1,11 +1,8 @@
 """Activation patching in the What if tab."""
 
-from collections.abc import Callable
-
-import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import analyse, open_tab, wait_for_mark
+from tests.browser.conftest import analyse, expect_to_fit, open_tab, wait_for_mark
 
 TEXT = "Once upon a time there was a little girl. The little girl"
 OTHER = "Once upon a time there was a little dog. The little dog"
@@ -42,10 +39,9 @@ def test_texts_of_different_length_are_refused(page: Page) -> None:
     expect(page.locator("#patching-measure")).to_be_enabled()
 
 
-@pytest.mark.parametrize("width", [360])
-def test_it_fits_the_screen(open_page: Callable[..., Page], width: int) -> None:
-    page = open_page(width=width, height=800, theme="dark")
+def test_it_fits_the_screen(narrow_page: Page) -> None:
+    page = narrow_page
     analyse(page, TEXT)
     open_tab(page, "What if")
     expect(page.locator("#patching-measure")).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    expect_to_fit(page)

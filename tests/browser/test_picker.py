@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.browser.conftest import chip_count, generate, open_tab, watched_pages
+from tests.browser.conftest import chip_count, generate, open_tab, unfold_settings, watched_pages
 from tests.hub import COMMIT, Fault, Hub, Repository, running_hub
 from tests.server import running_app
 
@@ -269,7 +269,7 @@ def test_what_the_hub_says_is_text(page: Page, hub: Hub, tiny_files: dict[str, b
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_keyboard_at_360_pixels(open_at: Callable[..., Page], served: Served, hub: Hub, theme: str) -> None:
     page = open_at(served.url, width=360, theme=theme)
-    page.get_by_role("button", name="Model and settings").click()
+    unfold_settings(page)
     page.locator(".picker-open").focus()
     page.keyboard.press("Enter")
     expect(page.locator(".picker-filter")).to_be_focused()

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 import playground
-from tests.browser.conftest import PATIENCE_MS, analyse, choose, wait_for_maps
+from tests.browser.conftest import PATIENCE_MS, analyse, choose, expect_to_fit, wait_for_maps
 from tests.browser.test_head_views import open_view, wait_for_weights
 
 TEXT = "Once upon a time there was a little girl who had a dog."
@@ -166,11 +166,8 @@ def test_a_page_of_chosen_heads_opens_without_internet(
     expect(page.locator("#status")).to_contain_text("“10.0” is no head of this model")
 
 
-@pytest.mark.parametrize(("width", "theme"), [(360, "dark"), (1920, "light")])
-def test_a_text_is_kept_and_subtracted(
-    open_page: Callable[..., Page], lm: "playground.LanguageModel", width: int, theme: str
-) -> None:
-    page = open_page(width=width, height=900, theme=theme)
+def test_a_text_is_kept_and_subtracted(narrow_page: Page, lm: "playground.LanguageModel") -> None:
+    page = narrow_page
     analyse(page, TEXT)
     wait_for_maps(page)
     note = page.locator("#map-note")
@@ -190,7 +187,7 @@ def test_a_text_is_kept_and_subtracted(
     n_longer, n_kept = len(lm.tokenize(longer)), len(lm.tokenize(TEXT))
     expect(note).to_contain_text(f"This text has {n_longer} tokens, the other one {n_kept}")
     expect(page.locator("#heads-overview .main-svg").first).to_be_visible()  # all else is shown
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    expect_to_fit(page)
     choose(page, "Show", "this head's weights")
     wait_for_weights(page, "head-map", lm.attention(longer).weights(0, 0))
 

@@ -1,11 +1,8 @@
 """The Train tab: a gradient step, many with a stop, what they bring, and back to the untrained model."""
 
-from collections.abc import Callable
-
-import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import analyse, figure, generate, open_tab, set_number, wait_for_mark
+from tests.browser.conftest import analyse, expect_to_fit, figure, generate, open_tab, set_number, wait_for_mark
 
 TEXT = "Once upon a time there was a girl."
 CHEESE = "The moon was made of blue cheese. " * 4
@@ -118,11 +115,10 @@ def test_a_text_of_one_token_and_none_at_all(page: Page) -> None:
     expect(page.locator("#status [role=alert]")).to_contain_text("A text of one token")
 
 
-@pytest.mark.parametrize(("width", "theme"), [(360, "dark"), (1280, "light")])
-def test_it_fits_the_screen(open_page: Callable[..., Page], width: int, theme: str) -> None:
-    page = open_page(width=width, height=800, theme=theme)
+def test_it_fits_the_screen(narrow_page: Page) -> None:
+    page = narrow_page
     analyse(page, TEXT)
     open_tab(page, "Train")
     page.locator("#train-step").click()
     expect(page.locator("#trained-after .chart-plot")).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    expect_to_fit(page)

@@ -1,11 +1,9 @@
 """The What if tab: parts switched off, what is written then, and which heads matter."""
 
-from collections.abc import Callable
-
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import analyse, chip_count, generate, open_tab, wait_for_mark
+from tests.browser.conftest import analyse, chip_count, expect_to_fit, generate, open_tab, wait_for_mark
 
 TEXT = "Once upon a time there was a little girl. The little girl"
 
@@ -86,10 +84,9 @@ def test_without_a_text_it_says_so(page: Page) -> None:
     expect(page.locator("#status [role=alert]")).to_contain_text("There is no text yet")
 
 
-@pytest.mark.parametrize("width", [360, 1280])
-def test_it_fits_the_screen(open_page: Callable[..., Page], width: int) -> None:
-    page = open_page(width=width, height=800)
+def test_it_fits_the_screen(narrow_page: Page) -> None:
+    page = narrow_page
     analyse(page, TEXT)
     open_tab(page, "What if")
     expect(page.locator("#change-prediction .chart-plot")).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    expect_to_fit(page)
