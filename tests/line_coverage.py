@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # the page that is looked at has no need of it
 
 PACKAGE = "playground"
 ROOT = Path(__file__).parents[1]
-FOLDER = "PLAYGROUND_LINE_COVERAGE"  # the environment's name for where each process leaves what it saw; "off" for none
+FOLDER = "LINE_COVERAGE"  # the environment's name for where each process leaves what it saw; "off" for none
 OFF = "off"
 NEVER = 2**30  # how often a probe is passed before it is taken out: that is not safe while other threads run
 
