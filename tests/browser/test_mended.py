@@ -5,10 +5,11 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext, Page, expect
 
 from playground.ui.mended import ATTACHED_EVENTS, INPUTS_WAIT, MENDS, Mend, mended_scripts
 from playground.ui.packages import package_folder
+from tests.browser.conftest import generate
 
 ASSETS = package_folder("gradio") / "templates" / "frontend" / "assets"
 
@@ -88,3 +89,46 @@ def test_each_component_begins_the_same_events(blank: Page) -> None:
     )
     assert old == new
     assert sum(map(len, new)) > 50
+
+
+# Holds back the message by which the server closes a stream until the answer to the next request has been taken in
+CLOSED_LATE = """
+const fetched = window.fetch;
+window.heldBack = 0;
+let release = [];
+window.fetch = async (input, options) => {
+    const url = String(input.url ?? input);
+    const answer = await fetched(input, options);
+    if (url.includes("/queue/join")) {
+        const told = answer.json.bind(answer);
+        answer.json = async () => {
+            setTimeout(() => release.splice(0).forEach((go) => go()), 50);
+            return told();
+        };
+    }
+    if (!url.includes("/queue/data")) return answer;
+    const late = new TransformStream({
+        async transform(text, out) {
+            const at = text.indexOf('data: {"msg":"close_stream"');
+            if (at < 0) return out.enqueue(text);
+            out.enqueue(text.slice(0, at));
+            window.heldBack += 1;
+            await new Promise((go) => release.push(go));
+            out.enqueue(text.slice(at));
+        },
+    });
+    const texts = answer.body.pipeThrough(new TextDecoderStream());
+    return new Response(texts.pipeThrough(late).pipeThrough(new TextEncoderStream()), { headers: answer.headers });
+};
+"""
+
+
+def test_what_is_asked_for_while_a_stream_closes_is_answered(context: BrowserContext, address: str) -> None:
+    """A fault once: what the page asked for as a run ended was never shown when the stream was closed meanwhile."""
+    page = context.new_page()
+    page.add_init_script(CLOSED_LATE)
+    page.goto(address)
+    expect(page.locator("#generate")).to_be_enabled()
+    generate(page, "Once upon a time", length=3)
+    assert page.evaluate("window.heldBack") > 0
+    page.close()
