@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
@@ -107,6 +108,61 @@ def open_page(context: BrowserContext, address: str) -> Iterator[Callable[..., P
 @pytest.fixture
 def page(open_page: Callable[..., Page]) -> Page:
     return open_page()
+
+
+class WrittenPage:
+    """A page with a text, for tests that come one after the other as a visitor would; another after one that failed."""
+
+    def __init__(self, open_new: Callable[[], Page], write: Callable[[Page], None]) -> None:
+        self._open_new = open_new
+        self._write = write
+        self._page: Page | None = None
+
+    def at_its_beginning(self) -> Page:
+        """Return the page as it is when the text has just come: the first tabs, the first head, the last token."""
+        if self._page is None:
+            self._page = self._open_new()
+            self._write(self._page)
+            return self._page
+        page = self._page
+        page.mouse.move(0, 0)
+        page.keyboard.press("Escape")
+        for strip, first in (("#instruments", "Attention"), ("#attention-views", "Map")):
+            tab = page.locator(f"{strip} > .tab-wrapper").get_by_role("tab", name=first, exact=True).first
+            if tab.get_attribute("aria-selected") != "true":
+                tab.click()
+        for name in ("Layer", "Head"):
+            if page.get_by_role("combobox", name=name, exact=True).input_value() != "0":
+                choose(page, name, "0")
+        last = page.locator("#tokens [data-token-index]").last
+        if last.get_attribute("aria-selected") != "true":
+            last.click()
+        page.evaluate("window.scrollTo(0, 0)")
+        wait_for_mark(page, "heads-overview", x0=0, y0=0)
+        wait_for_mark(page, "head-map", y0=chip_count(page) - 2.5)
+        return page
+
+    def forget(self) -> None:
+        """Let the next test have a new page."""
+        self._page = None
+
+
+@pytest.fixture(scope="module")
+def _written(request: pytest.FixtureRequest, context: BrowserContext, address: str) -> Iterator[WrittenPage]:
+    with watched_pages(context) as opened:
+        yield WrittenPage(lambda: opened(address), request.module.write)
+
+
+@pytest.fixture
+def written(request: pytest.FixtureRequest, _written: WrittenPage) -> Iterator[Page]:
+    """Give the page that the tests of a module share, with the text that its `write` puts there.
+
+    For those that leave the text and the settings as they were: opening a page and writing a text takes three seconds.
+    """
+    n_failed = request.session.testsfailed
+    yield _written.at_its_beginning()
+    if request.session.testsfailed > n_failed:
+        _written.forget()
 
 
 @pytest.fixture
@@ -235,4 +291,18 @@ def wait_for_mark(page: Page, elem_id: str, **wanted: float) -> None:
             return mark && Object.entries(wanted).every(([name, value]) => mark[name] === value);
         }""",
         arg=[elem_id, wanted],
+    )
+
+
+def wait_for_weights(page: Page, elem_id: str, expected: np.ndarray) -> None:
+    """Wait until a map shows these weights."""
+    page.wait_for_function(
+        """([id, expected]) => {
+            const plot = document.querySelector(`#${id} .chart-plot`);
+            const z = plot?._fullData?.[0]?.z;
+            if (!z || z.length !== expected.length || z[0].length !== expected[0].length) return false;
+            const { low, unit } = plot.layout.meta;
+            return expected.every((row, y) => row.every((value, x) => Math.abs(low + z[y][x] * unit - value) < 2e-4));
+        }""",
+        arg=[elem_id, expected.tolist()],
     )

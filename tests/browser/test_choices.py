@@ -63,6 +63,10 @@ def test_the_browsers_filters_are_those_of_transformers(page: Page) -> None:
             before = probs
 
 
+def write(page: Page) -> None:
+    generate(page, "Once upon a time", length=12)
+
+
 def stage_names(page: Page, elem_id: str) -> list[str]:
     return page.locator(f"#{elem_id} tbody th").all_text_contents()
 
@@ -100,17 +104,16 @@ def wait_until_quiet(page: Page, requests: list[str], for_ms: int = 1000) -> Non
         page.wait_for_timeout(for_ms)
 
 
-def test_a_step_is_filtered_anew_without_the_model(page: Page) -> None:
+def test_a_step_is_filtered_anew_without_the_model(written: Page) -> None:
     requests = []
-    page.on("request", lambda request: requests.append(request.url))
-    generate(page, "Once upon a time", length=12)
-    open_tab(page, "Choices")
-    page.locator("#tokens [data-token-index='8']").click()
-    words = page.locator("#step-funnel .funnel-words")
+    written.on("request", lambda request: requests.append(request.url))
+    open_tab(written, "Choices")
+    written.locator("#tokens [data-token-index='8']").click()
+    words = written.locator("#step-funnel .funnel-words")
     expect(words).to_contain_text("the mark on the line")
-    wait_until_quiet(page, requests)  # what the click asks for may come late
+    wait_until_quiet(written, requests)  # what the click asks for may come late
     # Both at once: they must be of one step
-    mark, chosen = page.locator("#step-funnel").evaluate(
+    mark, chosen = written.locator("#step-funnel").evaluate(
         """funnel => ["interval-mark", "interval-chosen"].map((name) => {
             const { left, width } = funnel.querySelector(`.${name}`).style;
             return [parseFloat(left), parseFloat(width) || 0];
@@ -118,7 +121,7 @@ def test_a_step_is_filtered_anew_without_the_model(page: Page) -> None:
     )
     assert chosen[0] <= mark[0] <= chosen[0] + chosen[1]
     before = [*requests]
-    took_ms = page.locator("#step-funnel input[data-name=temperature]").evaluate(
+    took_ms = written.locator("#step-funnel input[data-name=temperature]").evaluate(
         """slider => {
             const start = performance.now();
             slider.value = 2;
@@ -128,21 +131,20 @@ def test_a_step_is_filtered_anew_without_the_model(page: Page) -> None:
     )
     expect(words).not_to_contain_text("the mark on the line")
     assert took_ms < 100
-    wait_until_quiet(page, requests)
+    wait_until_quiet(written, requests)
     assert requests == before
-    page.get_by_role("button", name="As in the run").click()
+    written.get_by_role("button", name="As in the run").click()
     expect(words).to_contain_text("the mark on the line")
 
 
-def test_the_strip_and_the_uncertain_steps_select_everywhere(page: Page) -> None:
-    generate(page, "Once upon a time", length=12)
-    open_tab(page, "Choices")
-    expect(page.locator("#whole")).to_contain_text("perplexity")
-    page.locator("#uncertain button").first.click()
-    place = int(page.locator("#tokens .chip-selected").get_attribute("data-token-index") or 0)
-    wait_for_mark(page, "strip", x0=place - 4 - 0.5)
-    page.locator("#strip .chart-plot").evaluate("plot => plot.emit('plotly_click', {points: [{pointIndex: 3}]})")
-    expect(page.locator("#tokens .chip-selected")).to_have_attribute("data-token-index", "7")
+def test_the_strip_and_the_uncertain_steps_select_everywhere(written: Page) -> None:
+    open_tab(written, "Choices")
+    expect(written.locator("#whole")).to_contain_text("perplexity")
+    written.locator("#uncertain button").first.click()
+    place = int(written.locator("#tokens .chip-selected").get_attribute("data-token-index") or 0)
+    wait_for_mark(written, "strip", x0=place - 4 - 0.5)
+    written.locator("#strip .chart-plot").evaluate("plot => plot.emit('plotly_click', {points: [{pointIndex: 3}]})")
+    expect(written.locator("#tokens .chip-selected")).to_have_attribute("data-token-index", "7")
 
 
 def test_a_persons_text_is_read_beside_it(page: Page) -> None:

@@ -5,9 +5,22 @@ import pytest
 from playwright.sync_api import Page, expect
 
 import playground
-from tests.browser.conftest import choose, figure, generate, open_tab, unfold_settings, wait_for_mark
+from playground.ui.tabs.attention import MODEL_ORDER
+from tests.browser.conftest import (
+    choose,
+    figure,
+    generate,
+    open_tab,
+    unfold_settings,
+    wait_for_mark,
+    wait_for_weights,
+)
 
 PROMPT = "Once upon a time there was a little girl"
+
+
+def write(page: Page) -> None:
+    generate(page, PROMPT, length=4)
 
 
 @pytest.fixture(scope="module")
@@ -41,19 +54,6 @@ def shown_weights(page: Page, elem_id: str) -> np.ndarray:
     )
 
 
-def wait_for_weights(page: Page, elem_id: str, expected: np.ndarray) -> None:
-    page.wait_for_function(
-        """([id, expected]) => {
-            const plot = document.querySelector(`#${id} .chart-plot`);
-            const z = plot?._fullData?.[0]?.z;
-            if (!z || z.length !== expected.length || z[0].length !== expected[0].length) return false;
-            const { low, unit } = plot.layout.meta;
-            return expected.every((row, y) => row.every((value, x) => Math.abs(low + z[y][x] * unit - value) < 2e-4));
-        }""",
-        arg=[elem_id, expected.tolist()],
-    )
-
-
 def test_the_map_shows_what_was_chosen_of_the_layer(page: Page, attention: "playground.Attention") -> None:
     generate(page, PROMPT, length=4)
     choose(page, "Show", "mean of the layer's heads")
@@ -80,52 +80,50 @@ def test_colours_change_without_the_server(page: Page) -> None:
     assert before[3, 0] > 0
 
 
-def test_the_text_shows_where_the_head_looked(page: Page, attention: "playground.Attention") -> None:
-    generate(page, PROMPT, length=4)
-    page.get_by_role("button", name="where the head looked").click()
-    chip = page.locator("#tokens [data-token-index='3']")
+def test_the_text_shows_where_the_head_looked(written: Page, attention: "playground.Attention") -> None:
+    written.get_by_role("button", name="where the head looked").click()
+    chip = written.locator("#tokens [data-token-index='3']")
     chip.hover()
     weight = attention.weights(0, 0)[len(attention.tokens) - 2, 3]
-    expect(page.locator(".playground-tip")).to_contain_text(f"the head's weight here: {weight:.3f}")
-    page.get_by_role("button", name="probability", exact=True).click()
+    expect(written.locator(".playground-tip")).to_contain_text(f"the head's weight here: {weight:.3f}")
+    written.get_by_role("button", name="probability", exact=True).click()
     chip.hover()
-    expect(page.locator(".playground-tip")).not_to_contain_text("weight")
+    expect(written.locator(".playground-tip")).not_to_contain_text("weight")
 
 
-def test_patterns_sort_filter_and_open_a_head(page: Page, attention: "playground.Attention") -> None:
-    generate(page, PROMPT, length=4)
-    open_view(page, "Patterns")
+def test_patterns_sort_filter_and_open_a_head(written: Page, attention: "playground.Attention") -> None:
+    open_view(written, "Patterns")
     patterns = attention.patterns()
     scores = patterns.scores[patterns.names.index("previous")]
     layer, head = np.unravel_index(np.nanargmax(scores), scores.shape)
-    page.get_by_role("button", name="previous token", exact=True).click()
-    first = page.locator("#patterns tbody tr").first
+    written.get_by_role("button", name="previous token", exact=True).click()
+    first = written.locator("#patterns tbody tr").first
     expect(first.locator("th")).to_have_text(f"{layer}.{head}")
     expect(first.locator("td").first).to_have_text(f"{scores[layer, head]:.2f}")
     first.locator("button").focus()
-    page.keyboard.press("Enter")
-    wait_for_mark(page, "heads-overview", x0=int(head), y0=int(layer))
-    expect(page.locator("#pattern-sentence")).to_contain_text(f"Layer {layer}, head {head}, in this text: ")
-    page.locator("#patterns select").select_option("none")
-    assert page.locator("#patterns tbody tr").count() < scores.size
-    page.get_by_text("repeated random tokens").click()
-    expect(page.locator("#pattern-sentence")).to_contain_text("on repeated random tokens")
+    written.keyboard.press("Enter")
+    wait_for_mark(written, "heads-overview", x0=int(head), y0=int(layer))
+    expect(written.locator("#pattern-sentence")).to_contain_text(f"Layer {layer}, head {head}, in this text: ")
+    written.locator("#patterns select").select_option("none")
+    assert written.locator("#patterns tbody tr").count() < scores.size
+    written.get_by_text("repeated random tokens").click()
+    expect(written.locator("#pattern-sentence")).to_contain_text("on repeated random tokens")
 
 
-def test_the_overview_sorts_by_a_pattern_and_a_tile_still_opens_its_head(page: Page) -> None:
-    generate(page, PROMPT, length=4)
-    choose(page, "Order", "previous token")
-    page.wait_for_function("() => document.querySelector('#heads-overview .chart-plot')?.layout?.meta?.order")
-    layer, head = figure(page, "heads-overview")["layout"]["meta"]["order"][0]
-    page.locator("#heads-overview .chart-plot").focus()
+def test_the_overview_sorts_by_a_pattern_and_a_tile_still_opens_its_head(written: Page) -> None:
+    choose(written, "Order", "previous token")
+    written.wait_for_function("() => document.querySelector('#heads-overview .chart-plot')?.layout?.meta?.order")
+    layer, head = figure(written, "heads-overview")["layout"]["meta"]["order"][0]
+    written.locator("#heads-overview .chart-plot").focus()
     for _ in range(10):
-        page.keyboard.press("ArrowUp")
+        written.keyboard.press("ArrowUp")
     for _ in range(10):
-        page.keyboard.press("ArrowLeft")
-    expect(page.locator(".playground-tip")).to_contain_text(f"layer {layer}, head {head}")
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("combobox", name="Layer", exact=True)).to_have_value(str(layer))
-    expect(page.get_by_role("combobox", name="Head", exact=True)).to_have_value(str(head))
+        written.keyboard.press("ArrowLeft")
+    expect(written.locator(".playground-tip")).to_contain_text(f"layer {layer}, head {head}")
+    written.keyboard.press("Enter")
+    expect(written.get_by_role("combobox", name="Layer", exact=True)).to_have_value(str(layer))
+    expect(written.get_by_role("combobox", name="Head", exact=True)).to_have_value(str(head))
+    choose(written, "Order", MODEL_ORDER)
 
 
 def test_the_arithmetic_ends_at_what_the_model_computed(page: Page, attention: "playground.Attention") -> None:
@@ -149,19 +147,19 @@ def test_the_arithmetic_ends_at_what_the_model_computed(page: Page, attention: "
     np.testing.assert_allclose(row.output, row.model_output, atol=1e-5)
 
 
-def test_a_new_answer_leaves_the_keyboard_at_the_steps(page: Page) -> None:
-    """A fault once: the steps were drawn anew with each answer, and the keyboard's next key went to the page."""
-    generate(page, PROMPT, length=4)
-    open_view(page, "Inside the head")
-    inside = page.locator("#inside-head")
+def test_a_new_answer_leaves_the_keyboard_at_the_steps(written: Page) -> None:
+    """A fault once: the steps were drawn anew with each answer, and the keyboard's next key went to the written."""
+    open_view(written, "Inside the head")
+    inside = written.locator("#inside-head")
+    inside.get_by_role("button", name="1 Query").click()
     expect(inside).to_contain_text("asks: its query vector q has 32 numbers")
     asks = inside.locator(".step-text")
     before = asks.inner_text()
-    page.locator("#tokens [data-token-index='5']").click()
+    written.locator("#tokens [data-token-index='5']").click()
     inside.get_by_role("button", name="1 Query").focus()
     expect(asks).not_to_have_text(before)
     expect(inside.get_by_role("button", name="1 Query")).to_be_focused()
-    page.keyboard.press("End")
+    written.keyboard.press("End")
     expect(inside.locator(".inside-check")).to_contain_text("from what the model itself computed")
 
 
@@ -197,9 +195,8 @@ def test_no_view_is_wider_than_the_page(open_page, width: int, theme: str) -> No
             assert box["x"] + box["width"] <= width + 0.5, (view, selector)
 
 
-def test_positions_are_drawn_with_what_shuffling_does(page: Page) -> None:
-    generate(page, PROMPT, length=4)
-    open_view(page, "Positions")
-    expect(page.locator("#positions-note")).to_contain_text("learned a vector for each position")
-    expect(page.locator("#shuffle-note")).to_contain_text("of its weight to other tokens")
-    page.wait_for_function("() => document.querySelector('#shuffled-map .chart-plot')?.data?.[0]?.z")
+def test_positions_are_drawn_with_what_shuffling_does(written: Page) -> None:
+    open_view(written, "Positions")
+    expect(written.locator("#positions-note")).to_contain_text("learned a vector for each position")
+    expect(written.locator("#shuffle-note")).to_contain_text("of its weight to other tokens")
+    written.wait_for_function("() => document.querySelector('#shuffled-map .chart-plot')?.data?.[0]?.z")

@@ -7,6 +7,10 @@ import playground
 from tests.browser.conftest import analyse, expect_to_fit, figure, generate, open_tab, unfold_settings, wait_for_mark
 
 
+def write(page: Page) -> None:
+    generate(page, "Once upon a time there was", length=8)
+
+
 def test_the_losses_are_shown_and_select(page: Page) -> None:
     text = "Once upon a time there was a little girl."
     analyse(page, text)
@@ -33,40 +37,40 @@ def test_two_texts_against_each_other(page: Page) -> None:
     expect(page.locator("#loss-other-strip .chart-plot")).to_be_visible()
 
 
-def test_the_lens_follows_the_selected_token(page: Page) -> None:
-    generate(page, "Once upon a time there was", length=8)
-    open_tab(page, "Inside")
-    expect(page.locator("#lens .chart-plot")).to_be_visible()
-    page.locator("#tokens [data-token-index='5']").click()
-    wait_for_mark(page, "lens", x0=3.5)
-    expect(page.locator("#lens-sentence")).to_contain_text("(token 4)")
-    rows = len(figure(page, "lens")["y"])
+def test_the_lens_follows_the_selected_token(written: Page) -> None:
+    open_tab(written, "Inside")
+    expect(written.locator("#lens .chart-plot")).to_be_visible()
+    written.locator("#tokens [data-token-index='5']").click()
+    wait_for_mark(written, "lens", x0=3.5)
+    expect(written.locator("#lens-sentence")).to_contain_text("(token 4)")
+    rows = len(figure(written, "lens")["y"])
     assert rows == 11
-    expect(page.locator("#lens-table tr")).to_have_count(rows + 1)
-    page.locator("#lens .chart-plot").evaluate("plot => plot.emit('plotly_click', {points: [{pointIndex: [2, 6]}]})")
-    expect(page.locator("#tokens .chip-selected")).to_have_attribute("data-token-index", "7")
-    page.get_by_label("also behind each attention").check()
-    expect(page.locator("#lens-table tr")).to_have_count(rows + 11)
+    expect(written.locator("#lens-table tr")).to_have_count(rows + 1)
+    written.locator("#lens .chart-plot").evaluate("plot => plot.emit('plotly_click', {points: [{pointIndex: [2, 6]}]})")
+    expect(written.locator("#tokens .chip-selected")).to_have_attribute("data-token-index", "7")
+    written.get_by_label("also behind each attention").check()
+    expect(written.locator("#lens-table tr")).to_have_count(rows + 11)
+    written.get_by_label("also behind each attention").uncheck()
 
 
-def test_the_lens_is_read_through_the_tuned_lens(page: Page) -> None:
-    generate(page, "Once upon a time there was", length=8)
-    open_tab(page, "Inside")
-    page.locator("#tokens [data-token-index='5']").click()
-    wait_for_mark(page, "lens", x0=3.5)
+def test_the_lens_is_read_through_the_tuned_lens(written: Page) -> None:
+    open_tab(written, "Inside")
+    written.locator("#tokens [data-token-index='5']").click()
+    wait_for_mark(written, "lens", x0=3.5)
     lm = playground.load("stories")
     stream = lm.residuals(lm.generate("Once upon a time there was", max_new_tokens=8))
     lens = lm.logit_lens(stream, 4, tuned=lm.tuned_lens())
-    page.get_by_label("also behind each attention").check()
-    page.get_by_label("through the tuned lens").check()
-    expect(page.locator("#lens-sentence")).to_contain_text("Each layer is read through a map of its own")
-    expect(page.get_by_label("also behind each attention")).to_be_disabled()  # there is no map for it
-    shown = page.locator("#lens .chart-plot").evaluate(
+    written.get_by_label("also behind each attention").check()
+    written.get_by_label("through the tuned lens").check()
+    expect(written.locator("#lens-sentence")).to_contain_text("Each layer is read through a map of its own")
+    expect(written.get_by_label("also behind each attention")).to_be_disabled()  # there is no map for it
+    shown = written.locator("#lens .chart-plot").evaluate(
         "plot => Array.from(plot._fullData[0].z, row => Array.from(row))"
     )
     np.testing.assert_allclose(shown, lens.probabilities[..., 0], atol=2e-5)
-    page.get_by_label("through the tuned lens").uncheck()
-    expect(page.locator("#lens-sentence")).not_to_contain_text("map of its own")
+    written.get_by_label("through the tuned lens").uncheck()
+    expect(written.locator("#lens-sentence")).not_to_contain_text("map of its own")
+    written.get_by_label("also behind each attention").uncheck()
 
 
 def test_nothing_is_computed_before_the_tab_is_opened(page: Page) -> None:
@@ -85,19 +89,18 @@ def test_it_fits_the_screen(narrow_page: Page) -> None:
     expect_to_fit(page)
 
 
-def test_embeddings_follow_the_selected_token_and_the_words(page: Page) -> None:
-    generate(page, "Once upon a time there was", length=8)
-    open_tab(page, "Inside")
-    page.locator("#tokens [data-token-index='3']").click()
+def test_embeddings_follow_the_selected_token_and_the_words(written: Page) -> None:
+    open_tab(written, "Inside")
+    written.locator("#tokens [data-token-index='3']").click()
     lm = playground.load("stories")
     nearest = lm.nearest_tokens(lm.tokenize("Once upon a time")[3].id)
-    expect(page.locator("#neighbours tbody tr")).to_have_count(10)
-    expect(page.locator("#neighbours tbody tr").first).to_contain_text(f"{nearest[0].cosine:.3f}")
-    expect(page.locator("#paths .chart-plot .scatter")).to_have_count(4)
-    words = page.locator("#path-words input, #path-words textarea")
+    expect(written.locator("#neighbours tbody tr")).to_have_count(10)
+    expect(written.locator("#neighbours tbody tr").first).to_contain_text(f"{nearest[0].cosine:.3f}")
+    expect(written.locator("#paths .chart-plot .scatter")).to_have_count(4)
+    words = written.locator("#path-words input, #path-words textarea")
     words.fill("time, Once")
     words.press("Enter")
-    expect(page.locator("#paths .chart-plot .scatter")).to_have_count(2)
+    expect(written.locator("#paths .chart-plot .scatter")).to_have_count(2)
     words.fill("<b>elephant</b>")
     words.press("Enter")
-    expect(page.locator("#paths")).to_contain_text("No token of this text is “<b>elephant</b>”")
+    expect(written.locator("#paths")).to_contain_text("No token of this text is “<b>elephant</b>”")

@@ -14,8 +14,8 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 import playground
-from tests.browser.conftest import PATIENCE_MS, analyse, choose, expect_to_fit, wait_for_maps
-from tests.browser.test_head_views import open_view, wait_for_weights
+from tests.browser.conftest import PATIENCE_MS, analyse, choose, expect_to_fit, wait_for_maps, wait_for_weights
+from tests.browser.test_head_views import open_view
 
 TEXT = "Once upon a time there was a little girl who had a dog."
 OTHER = "Once upon a time there was a little boy who had a dog."

@@ -4,9 +4,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 import playground
-from tests.browser.conftest import choose, generate
+from tests.browser.conftest import choose, generate, wait_for_weights
 from tests.browser.test_attention import plot_place
-from tests.browser.test_head_views import wait_for_weights
 
 PROMPT = "Once upon a time there was a little girl"
 

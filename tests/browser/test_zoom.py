@@ -14,11 +14,15 @@ RANGES = """() => {
 }"""
 
 
-@pytest.fixture
-def shown(page: Page) -> Page:
+def write(page: Page) -> None:
     analyse(page, TEXT)
     wait_for_maps(page)
-    return page
+
+
+@pytest.fixture
+def shown(written: Page) -> Page:
+    written.locator("#head-map [data-zoom=whole]").click(force=True)
+    return written
 
 
 def n_tokens(page: Page) -> int:
@@ -98,8 +102,8 @@ def test_a_box_is_drawn_with_the_mouse_and_the_wheel_is_left_to_the_page(shown: 
     wait_for_whole(page)
 
 
-def test_the_part_stays_for_another_head_and_token_and_ends_with_the_text(shown: Page) -> None:
-    page = shown
+def test_the_part_stays_for_another_head_and_token_and_ends_with_the_text(page: Page) -> None:
+    write(page)
     page.locator("#head-map [data-zoom=in]").click()
     part = wait_for_zoom(page, f"x[1] - x[0] < {0.7 * n_tokens(page)}")
     choose(page, "Head", "5")
