@@ -16,6 +16,8 @@ from playground.ui.visit import Visit
 
 AFTERWARDS: dict[str, Any] = {**PRIVATE, "concurrency_limit": 4, "concurrency_id": "open-tab"}
 
+MOST_ATTEMPTS = 4  # to fill an instrument while its visitor goes on: each change is followed by a filling of its own
+
 
 class Instrument(Protocol):
     """A tab that follows the text and the selected token."""
@@ -46,13 +48,16 @@ class OpenTab:
         event.success(self.on_fill, inputs_kwargs={"visit": self.visit}, outputs=[self.status, *filled], **AFTERWARDS)
 
     def on_fill(self, visit: Visit) -> dict[Any, Any]:
-        """Fill the instrument; what has been overtaken by another selection is left out."""
-        session = visit.session
-        instrument = self.instruments.get(visit.open_tab)
-        if instrument is None or not session.ids:
-            return {self.status: gr.skip()}
-        try:
-            shown = instrument.show(self.backend, session)
-        except PlaygroundError as error:
-            shown = {self.status: status_line(str(error), "error")}
-        return shown if visit.session is session and visit.open_tab == instrument.name else {self.status: gr.skip()}
+        """Fill the instrument; what has changed while it was computed is computed anew, and never shown as it was."""
+        for _ in range(MOST_ATTEMPTS):
+            session = visit.session
+            instrument = self.instruments.get(visit.open_tab)
+            if instrument is None or not session.ids:
+                break
+            try:
+                shown = instrument.show(self.backend, session)
+            except PlaygroundError as error:
+                shown = {self.status: status_line(str(error), "error")}
+            if visit.session is session and visit.open_tab == instrument.name:
+                return shown
+        return {self.status: gr.skip()}

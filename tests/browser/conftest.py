@@ -24,7 +24,7 @@ def _as_many_threads_as_the_page() -> None:
 
 @pytest.fixture(scope="package")
 def address() -> Iterator[str]:
-    with running_app("--model", "stories") as url:
+    with running_app("--model", "stories", "--model", "translator") as url:
         yield url
 
 

@@ -28,7 +28,7 @@ def test_there_are_five_endpoints_and_no_other(client: Client) -> None:
 
 
 def test_models_and_tokenize(client: Client) -> None:
-    assert client.predict(api_name="/models") == {"models": ["stories"]}
+    assert client.predict(api_name="/models") == {"models": ["stories", "translator"]}
     tokens = client.predict("The fox 🦊 <b>", api_name="/tokenize")["tokens"]
     assert "".join(token["text"] for token in tokens) == "The fox 🦊 <b>"
 

@@ -226,21 +226,18 @@ def test_a_gated_model_takes_the_visitors_own_token(
     expect_failed(other, "is gated")
 
 
-@pytest.mark.parametrize(
-    ("fault", "words"),
-    [
+def test_what_the_hub_refuses(page: Page, hub: Hub) -> None:
+    for fault, words in (
         (None, "There is no model 'org/nothing' on the Hub"),
         (Fault(status=429, headers={"Retry-After": "7"}), "Try again in 7 seconds"),
         (Fault(status=500), "has trouble of its own"),
         (Fault(status=200, body=b"<html>"), "cannot be read; try again later"),
-    ],
-)
-def test_what_the_hub_refuses(page: Page, hub: Hub, fault: Fault | None, words: str) -> None:
-    if fault is not None:
-        hub.faults["/api/models/org/nothing"] = fault
-    choose(page, "org/nothing")
-    expect_failed(page, words)
-    generate_with_stories(page)
+    ):
+        if fault is not None:
+            hub.faults["/api/models/org/nothing"] = fault
+        choose(page, "org/nothing")
+        expect_failed(page, words)
+        generate_with_stories(page)
 
 
 def test_a_model_in_a_folder(page: Page) -> None:

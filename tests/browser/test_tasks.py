@@ -1,27 +1,19 @@
 """The Tasks tab: a task sets prompt and controls, labels are compared, a text is scored."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import open_tab, watched_pages
-from tests.server import running_app
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[str]:
-    with running_app("--model", "stories", "--model", "translator") as url:
-        yield url
+from tests.browser.conftest import open_tab
 
 
 @pytest.fixture
-def page(served: str, context: BrowserContext) -> Iterator[Page]:
-    with watched_pages(context) as opened:
-        page = opened(served)
-        open_tab(page, "Tasks")
-        expect(page.locator("#task-take")).to_be_enabled()
-        yield page
+def page(open_page: Callable[..., Page]) -> Page:
+    page = open_page()
+    open_tab(page, "Tasks")
+    expect(page.locator("#task-take")).to_be_enabled()
+    return page
 
 
 def take(page: Page, task: str, text: str) -> None:
@@ -75,14 +67,13 @@ def test_a_translation_is_scored(page: Page) -> None:
     expect(page.locator("#reference-scores tbody tr").first).to_contain_text("BLEU")
 
 
-def test_it_fits_a_narrow_dark_page(served: str, context: BrowserContext) -> None:
-    with watched_pages(context) as opened:
-        page = opened(served, viewport={"width": 360, "height": 800}, color_scheme="dark")
-        page.locator("#prompt textarea").fill("Once upon a time")
-        page.locator("#generate").click()
-        expect(page.locator("#status")).to_contain_text("ended because")
-        open_tab(page, "Tasks")
-        page.locator("#reference textarea").fill("there was a little girl")
-        page.locator("#score").click()
-        expect(page.locator("#reference-scores tbody tr")).to_have_count(5)
-        assert page.evaluate("document.documentElement.scrollWidth") == 360
+def test_it_fits_a_narrow_dark_page(narrow_page: Page) -> None:
+    page = narrow_page
+    page.locator("#prompt textarea").fill("Once upon a time")
+    page.locator("#generate").click()
+    expect(page.locator("#status")).to_contain_text("ended because")
+    open_tab(page, "Tasks")
+    page.locator("#reference textarea").fill("there was a little girl")
+    page.locator("#score").click()
+    expect(page.locator("#reference-scores tbody tr")).to_have_count(5)
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
