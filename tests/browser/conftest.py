@@ -186,7 +186,7 @@ def expect_to_fit(page: Page, *selectors: str) -> None:
             page.emulate_media(color_scheme=theme)
         # Charts take the new width a little later
         page.wait_for_function("width => document.documentElement.scrollWidth <= width", arg=width)
-        page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        wait_for_frames(page)
         page.wait_for_function("width => document.documentElement.scrollWidth <= width", arg=width)
         for selector in selectors:
             box = page.locator(selector).bounding_box()
@@ -210,6 +210,18 @@ def open_tab(page: Page, name: str, strip: str = "#instruments") -> None:
         tabs.locator(".overflow-menu > button").click()
         tab = tabs.locator(".overflow-dropdown").get_by_text(name, exact=True)
     tab.first.click()
+    # Within 5 ms after its fields have come Gradio writes their first values once more, also over what was typed
+    page.wait_for_function(
+        """strip => [...document.querySelectorAll(`${strip} > [role=tabpanel]`)]
+            .some((panel) => panel.offsetParent && panel.querySelector(".block"))""",
+        arg=strip,
+    )
+    wait_for_frames(page)
+
+
+def wait_for_frames(page: Page) -> None:
+    """Wait until two pictures have been drawn."""
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
 def choose(page: Page, label: str, option: str) -> None:

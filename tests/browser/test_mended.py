@@ -123,12 +123,10 @@ window.fetch = async (input, options) => {
 """
 
 
-def test_what_is_asked_for_while_a_stream_closes_is_answered(context: BrowserContext, address: str) -> None:
+def test_what_is_asked_for_while_a_stream_closes_is_answered(blank: Page, address: str) -> None:
     """A fault once: what the page asked for as a run ended was never shown when the stream was closed meanwhile."""
-    page = context.new_page()
-    page.add_init_script(CLOSED_LATE)
-    page.goto(address)
-    expect(page.locator("#generate")).to_be_enabled()
-    generate(page, "Once upon a time", length=3)
-    assert page.evaluate("window.heldBack") > 0
-    page.close()
+    blank.add_init_script(CLOSED_LATE)
+    blank.goto(address)
+    expect(blank.locator("#generate")).to_be_enabled()
+    generate(blank, "Once upon a time", length=3)
+    assert blank.evaluate("window.heldBack") > 0
