@@ -128,9 +128,7 @@ class WrittenPage:
         page.mouse.move(0, 0)
         page.keyboard.press("Escape")
         for strip, first in (("#instruments", "Attention"), ("#attention-views", "Map")):
-            tab = page.locator(f"{strip} > .tab-wrapper").get_by_role("tab", name=first, exact=True).first
-            if tab.get_attribute("aria-selected") != "true":
-                tab.click()
+            open_tab(page, first, strip)
         for name in ("Layer", "Head"):
             if page.get_by_role("combobox", name=name, exact=True).input_value() != "0":
                 choose(page, name, "0")

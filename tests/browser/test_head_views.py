@@ -148,7 +148,7 @@ def test_the_arithmetic_ends_at_what_the_model_computed(page: Page, attention: "
 
 
 def test_a_new_answer_leaves_the_keyboard_at_the_steps(written: Page) -> None:
-    """A fault once: the steps were drawn anew with each answer, and the keyboard's next key went to the written."""
+    """A fault once: the steps were drawn anew with each answer, and the keyboard's next key went to the page."""
     open_view(written, "Inside the head")
     inside = written.locator("#inside-head")
     inside.get_by_role("button", name="1 Query").click()
