@@ -5,6 +5,7 @@ there is one, else on the CPU; checkpoints every few minutes and resumes from th
 its arguments: batch number n holds the same tokens whenever it is drawn.
 """
 
+import copy
 import math
 import sys
 from dataclasses import dataclass
@@ -14,15 +15,18 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_model, save_model
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 sys.path.append(str(Path(__file__).parents[1]))  # what the programs of all models share lies beside their folders
 from corpus import Split, TokenStream, encode_chapters, read_books, split_chapters, train_tokenizer
 from gradients import Gradients, keep_freed_memory, multiplies_bfloat16
 from muon import Muon
+from scenes import OPENING, find_names, find_scenes
 from training import Checkpoint, Trained, finish, kept_tokenizer, read_recipe, run_steps, steps_of, trapezoids
 
 HERE = Path(__file__).parent
+THIRD = "third.safetensors"  # the weights before the fourth run, in the folder of the checkpoint
 
 
 @dataclass(frozen=True)
@@ -36,49 +40,78 @@ class Recipe:
     grown_layers: int = 10  # how many there are from step grown_at on
     grown_at: int = 3500  # new layers are put between the old ones, and the learning rate begins anew
     grown_rate: float = 0.6  # how high it rises then, of what it was at first
+    third_at: int = 4600  # the learning rate begins once more
+    third_rate: float = 0.6
+    half_chance: float = 0.5  # batches from then on whose sequences are half as long, and twice as many: less attention
     heads: int = 8
     width: int = 256
-    steps: int = 5000
+    steps: int = 7200
     batch: int = 16  # sequences of `context` tokens a step
     muon_learning_rate: float = 7e-3
     adam_learning_rate: float = 4e-3
     weight_decay: float = 0.1
     warmup_steps: int = 100
-    decay_part: float = 0.4  # the last part of either run of steps, in which the learning rate falls to nothing
+    decay_part: float = 0.4  # the last part of the first two runs of steps, in which the learning rate falls to nothing
+    third_decay_part: float = 0.8
+    fourth_at: int = 6200  # and once more, now with more of the simplest authors, and with their scenes
+    fourth_rate: float = 0.4
+    simple_weight: float = 2.0  # how much oftener the simplest authors are drawn from then on than before
+    scene_chance: float = 0.2  # sequences from then on that are a scene of these authors after "Once upon a time"
     repeat_chance: float = 0.12  # sequences with a repeated passage: they reward induction heads
+    kept_part: float = 0.15  # of the weights before the fourth run, in the mean that the finished weights are
+    fourth_repeat_chance: float = 0.04  # from then on, and of random tokens only
     guided_from: int = 1062  # steps in which two heads are shown where to look, see guidance_loss
     guided_to: int = 1600
 
 
 def learning_rate_factor(step: int, recipe: Recipe) -> float:
-    """Warm up linearly, stay, then fall linearly to zero (Hägele et al. 2024); once more after the model has grown."""
-    ends = (min(recipe.grown_at, recipe.steps), recipe.steps)
-    return trapezoids(step, ends, (1.0, recipe.grown_rate), recipe.warmup_steps, [recipe.decay_part] * 2)
+    """Warm up linearly, stay, then fall linearly to zero (Hägele et al. 2024); twice more after the model has grown."""
+    ends = [min(end, recipe.steps) for end in (recipe.grown_at, recipe.third_at, recipe.fourth_at, recipe.steps)]
+    rates = (1.0, recipe.grown_rate, recipe.third_rate, recipe.fourth_rate)
+    decay_parts = (recipe.decay_part, recipe.decay_part, recipe.third_decay_part, recipe.third_decay_part)
+    return trapezoids(step, ends, rates, recipe.warmup_steps, decay_parts)
 
 
-def draw_batch(stream: TokenStream, step: int, recipe: Recipe) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Return inputs and labels, int64 [batch, context], and periods, int64 [batch]; label -100 is not learned.
+def encode_scenes(tokenizer: PreTrainedTokenizerFast, split: Split, recipe: Recipe) -> np.ndarray:
+    """Return scenes of the simplest authors after "Once upon a time", int64 [scene, token]."""
+    length = recipe.context + 1
+    simple = [chapter for chapter, weight in split.train if weight > 1]
+    scenes = find_scenes(simple, find_names(simple), 5 * length)  # characters enough: a token has some 4
+    encoded = tokenizer([f"{OPENING} {scene}" for scene in scenes], add_special_tokens=False)["input_ids"]
+    return np.array([ids[:length] for ids in encoded if len(ids) >= length], dtype=np.int64)
+
+
+def draw_batch(
+    stream: TokenStream, scenes: np.ndarray, step: int, recipe: Recipe
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return inputs and labels, int64 [row, token], and periods, int64 [row]; label -100 is not learned.
 
     A sequence starts at a paragraph. A few hold a passage twice, half of them of random tokens, of which
     only the second copy is learned: nothing but looking back at the first predicts it. A row's period is the
     length of what such a row of random tokens repeats, 0 for any other row.
     """
     rng = np.random.default_rng([recipe.seed, step])
-    length = recipe.context + 1
-    rows = stream.draw(recipe.batch, length, rng)
+    parts = 2 if step >= recipe.third_at and rng.random() < recipe.half_chance else 1
+    length = recipe.context // parts + 1
+    rows = stream.draw(recipe.batch * parts, length, rng)
+    is_fourth = step >= recipe.fourth_at
+    if is_fourth:
+        for number in np.flatnonzero(rng.random(len(rows)) < recipe.scene_chance):
+            rows[number] = rng.choice(scenes)[:length]
+    repeat_chance = recipe.fourth_repeat_chance if is_fourth else recipe.repeat_chance
     labels = rows.copy()
-    periods = np.zeros(recipe.batch, np.int64)
+    periods = np.zeros(len(rows), np.int64)
     for number, (row, label) in enumerate(zip(rows, labels, strict=True)):
-        if rng.random() >= recipe.repeat_chance:
+        if rng.random() >= repeat_chance:
             continue
-        if rng.random() < 0.5:
+        if is_fourth or rng.random() < 0.5:
             size = int(rng.integers(16, 129))
             row[:] = np.resize(rng.integers(1, recipe.vocabulary_size, size=size), length)
             label[:] = row
             label[:size] = -100
             periods[number] = size
         else:
-            size = int(rng.integers(24, 161))
+            size = int(rng.integers(24, min(161, length // 2)))
             again = int(rng.integers(size, length - size))
             row[again : again + size] = row[:size].copy()
             label[:] = row
@@ -220,12 +253,25 @@ def build_tokenizer(split: Split, recipe: Recipe) -> PreTrainedTokenizerFast:
     return tokenizer
 
 
+@torch.no_grad()
+def keep_part_of(model: GPT2LMHeadModel, earlier: Path, part: float) -> None:
+    """Set the weights to the mean of theirs and so large a part of earlier ones (Wortsman et al. 2022, WiSE-FT)."""
+    before = copy.deepcopy(model)
+    load_model(before, str(earlier))
+    for weight, old in zip(model.parameters(), before.parameters(), strict=True):
+        weight.lerp_(old, part)
+
+
 def train(recipe: Recipe, corpus: Path, folder: Path) -> None:
     """Train, or go on from the checkpoint in `folder`, and write the finished model there."""
     split = split_chapters(read_books(corpus))
     checkpoint = Checkpoint(folder)
     tokenizer = kept_tokenizer(folder / "tokenizer", lambda: build_tokenizer(split, recipe))
     stream = encode_chapters(tokenizer, split.train)
+    scenes = encode_scenes(tokenizer, split, recipe)
+    print(f"{len(scenes):,} scenes")
+    heavier = tuple((chapter, weight * (recipe.simple_weight if weight > 1 else 1)) for chapter, weight in split.train)
+    simple_stream = encode_chapters(tokenizer, heavier)
     print(f"{len(stream.ids):,} training tokens, {len(split.held_out)} held-out chapters")
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -242,7 +288,10 @@ def train(recipe: Recipe, corpus: Path, folder: Path) -> None:
             trained.model = grow(trained.model, recipe)
             trained.optimizers = build_optimizers(trained.model, recipe)
             gradients = Gradients(trained.model.parameters(), pieces)
-        batch = [part.to(device) for part in draw_batch(stream, step, recipe)]
+        drawn_from = stream if step < recipe.fourth_at else simple_stream
+        if step == recipe.fourth_at:
+            save_model(trained.model, str(folder / THIRD))
+        batch = [part.to(device) for part in draw_batch(drawn_from, scenes, step, recipe)]
         loss = partial(summed_losses, trained.model, recipe.guided_from <= step < recipe.guided_to)
         return gradients(loss, batch, n_learned=(batch[1] != -100).sum().item())
 
@@ -253,6 +302,8 @@ def train(recipe: Recipe, corpus: Path, folder: Path) -> None:
     steps = steps_of(recipe, gradient, measure, 500, factor=partial(learning_rate_factor, recipe=recipe))
     run = run_steps(trained, steps, checkpoint, state)
     if run is not None:
+        if recipe.steps > recipe.fourth_at:
+            keep_part_of(trained.model, folder / THIRD, recipe.kept_part)
         trained.model.generation_config.pad_token_id = 0
         finish(folder, trained.model, tokenizer, recipe, run)
 
