@@ -17,11 +17,11 @@ def test_the_losses_are_shown_and_select(page: Page) -> None:
     open_tab(page, "Inside")
     expect(page.locator("#loss-strip .chart-plot")).to_be_visible()
     loss = playground.load("stories").token_loss(text)
-    expect(page.locator("#loss-sentence")).to_contain_text(f"{loss.mean_nats:.2f}")
+    expect(page.locator("#loss-sentence")).to_contain_text(f"{loss.mean_nats:.3f}")
     page.locator("#loss-strip .chart-plot").evaluate("plot => plot.emit('plotly_click', {points: [{pointIndex: 3}]})")
     expect(page.locator("#tokens .chip-selected")).to_have_attribute("data-token-index", "3")
     wait_for_mark(page, "loss-strip", x0=2.5)
-    expect(page.locator("#loss-formula")).to_contain_text(f"{loss.losses_nats[3]:.2f}")
+    expect(page.locator("#loss-formula")).to_contain_text(f"{loss.losses_nats[3]:.4f}")
     page.get_by_role("button", name="loss", exact=True).click()
     expect(page.locator("#tokens .legend-high")).to_have_text("10 nats or more")
 
