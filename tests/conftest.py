@@ -1,5 +1,6 @@
 """Switches on what must be on before any test imports the project: the checks of annotations, and line coverage."""
 
+import gc
 import os
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import settings
 
 from tests import line_coverage, typechecking
 
+gc.disable()  # until all tests are collected: nothing that imports make is garbage, and looking for it takes long
 typechecking.install()
 # Last, so that it finds what the checks made of a module
 LINES = None if os.environ.get(line_coverage.FOLDER) == line_coverage.OFF else line_coverage.LineCoverage()
@@ -26,3 +28,8 @@ pytest_plugins = ["tests.hub_fixtures"]
 def pytest_configure(config: pytest.Config) -> None:
     if LINES:
         config.pluginmanager.register(LINES)
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()  # what is here stays
+    gc.enable()
