@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from jaxtyping import Float32
 
 from playground.records.tokens import Token
 
@@ -38,7 +39,7 @@ class Agreement:
     """How alike methods order the tokens: Spearman's rank correlation; NaN where it says nothing."""
 
     methods: tuple[AttributionMethod, ...]
-    correlations: np.ndarray  # float32 [method, method]
+    correlations: Float32[np.ndarray, "method method"]
     n_tokens: int
 
 
@@ -56,7 +57,7 @@ class Attribution:
     predicted: Token
     log_prob: float  # of the predicted token
     baseline: Baseline  # what stands in place of a token's embedding
-    scores: dict[AttributionMethod, np.ndarray]  # float32 [token]
+    scores: dict[AttributionMethod, Float32[np.ndarray, " token"]]
     absent: dict[AttributionMethod, str]
     agreement: Agreement  # of those that were computed
     n_inputs: int  # tokens that the prediction depends on

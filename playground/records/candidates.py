@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, overload
 
 import numpy as np
+from jaxtyping import Float32, Int64
 
 
 class Candidate(NamedTuple):
@@ -26,11 +27,13 @@ class Candidates(Sequence[Candidate]):
     Equal to any sequence of the same candidates, and a tuple of them where it is copied or pickled.
     """
 
-    def __init__(self, ids: np.ndarray, probabilities: np.ndarray, name: Callable[[int], tuple[str, str]]) -> None:
-        """ids: int64 [candidate]; name: gives text and label of an id.
-
-        probabilities: float32 [stage, candidate], the model's own first, what the filters left last.
-        """
+    def __init__(
+        self,
+        ids: Int64[np.ndarray, " candidate"],
+        probabilities: Float32[np.ndarray, "stage candidate"],
+        name: Callable[[int], tuple[str, str]],
+    ) -> None:
+        """probabilities: the model's own first, what the filters left last. name: gives text and label of an id."""
         self.ids, self.probabilities = ids, probabilities
         self._name = name
         self._made: tuple[Candidate, ...] | None = None

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float32
 
 from playground.records.generation import Candidate
 from playground.records.maps import AttentionKind
@@ -22,8 +23,8 @@ class CounterfactualMap:
     head: int
     hidden: tuple[int, ...]  # keys that no query sees
     mask_off: bool  # every query sees all keys that are not hidden
-    original: np.ndarray  # float32 [query, key], what the model computed
-    weights: np.ndarray  # float32 [query, key], counterfactual
+    original: Float32[np.ndarray, "query key"]  # what the model computed
+    weights: Float32[np.ndarray, "query key"]  # counterfactual
     query_tokens: tuple[Token, ...]
     key_tokens: tuple[Token, ...]
 
@@ -45,7 +46,7 @@ class MaskedPrediction:
     mask_off: bool
     original_candidates: tuple[Candidate, ...]
     candidates: tuple[Candidate, ...]  # counterfactual
-    original_loss_nats: np.ndarray  # float32 [token]
-    loss_nats: np.ndarray  # float32 [token], counterfactual
+    original_loss_nats: Float32[np.ndarray, " token"]
+    loss_nats: Float32[np.ndarray, " token"]  # counterfactual
     kind: AttentionKind = "self"
     hidden_tokens: tuple[Token, ...] = ()  # those at the places of `hidden`

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float32
 
 from playground.records.logit_lens import LensStage
 from playground.records.tokens import Token
@@ -29,10 +30,10 @@ class TokenPaths:
     places: tuple[int, ...]  # of the tokens in the text
     tokens: tuple[Token, ...]  # those at these places
     stages: tuple[LensStage, ...]  # the input, then behind each layer
-    points: np.ndarray  # float32 [stage, token, 2]
+    points: Float32[np.ndarray, "stage token 2"]
     explained: tuple[float, float]  # what share of the variance each component has
     position: int  # whose norms are told
-    norms: np.ndarray  # float32 [stage]
+    norms: Float32[np.ndarray, " stage"]
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from jaxtyping import Float32
 
 from playground.records.maps import AttentionKind
 from playground.records.tokens import Token
@@ -22,5 +23,5 @@ class TokenFlow:
     kind: AttentionKind
     method: FlowMethod
     token: int
-    relevance: np.ndarray  # float32 [layer + 1, token], 0 to 1
+    relevance: Float32[np.ndarray, "stage token"]  # 0 to 1
     tokens: tuple[Token, ...]

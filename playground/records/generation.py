@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
+from jaxtyping import Float32
 
 from playground.records.beams import BeamProgress, BeamTree
 from playground.records.candidates import Candidate
@@ -27,7 +28,7 @@ class Funnel:
     n_kept: tuple[int, ...]  # candidates that are still possible after the stage
     # What the tokens that are left had before the stage: 1 where a stage removes nothing
     survived: tuple[float, ...]
-    probabilities: np.ndarray = field(compare=False)  # float32 [stage, candidate], as Step.candidates
+    probabilities: Float32[np.ndarray, "stage candidate"] = field(compare=False)  # as Step.candidates
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Draw:
 
     time: float  # when the chosen token came, in units of the mean time of the first of all
     place: float  # 1 - exp(-time), in [0, 1): where in its part of the unit interval the mark stands
-    times: np.ndarray = field(compare=False)  # float32 [candidate], as Step.candidates; infinite for removed ones
+    times: Float32[np.ndarray, " candidate"] = field(compare=False)  # as Step.candidates; infinite for removed ones
     second: Candidate | None  # who would have come next, None where one candidate was left
     second_time: float
 

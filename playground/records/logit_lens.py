@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from jaxtyping import Float32, Int
 
 from playground.records.tokens import Token
 
@@ -38,11 +39,11 @@ class LogitLens:
     start: int
     stages: tuple[LensStage, ...]
     candidates: tuple[tuple[tuple[Token, ...], ...], ...]  # [stage][position][candidate], best first
-    probabilities: np.ndarray  # float32 [stage, position, candidate]
-    entropies_bits: np.ndarray  # float32 [stage, position]
-    answer_ranks: np.ndarray  # int [stage, position], 1 = likeliest: of what the model finally finds likeliest
-    answer_probabilities: np.ndarray  # float32 [stage, position]
-    following_probabilities: np.ndarray  # float32 [stage, position], of the next token; NaN behind the last
+    probabilities: Float32[np.ndarray, "stage position candidate"]
+    entropies_bits: Float32[np.ndarray, "stage position"]
+    answer_ranks: Int[np.ndarray, "stage position"]  # 1 = likeliest: of what the model finally finds likeliest
+    answer_probabilities: Float32[np.ndarray, "stage position"]
+    following_probabilities: Float32[np.ndarray, "stage position"]  # of the next token; NaN behind the last
     parts_absent: str = ""  # why no stages behind attention can be shown; empty where they can
     is_tuned: bool = False  # whether each stage was first brought into the basis of the last (Belrose et al. 2023)
 

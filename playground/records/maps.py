@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from jaxtyping import Float32, UInt8
 
 from playground.records.tokens import Token
 
@@ -24,7 +25,7 @@ class AttentionSummary:
     """All heads of all layers, each shrunk to a tile by taking the maximum of each block of cells."""
 
     kind: AttentionKind
-    tiles: np.ndarray  # uint8 [n_layers, n_heads, rows, columns], 255 = weight 1
+    tiles: UInt8[np.ndarray, "layer head row column"]  # 255 = weight 1
     query_tokens: tuple[Token, ...]
     key_tokens: tuple[Token, ...]
     layers: tuple[int, ...]  # by their numbers in the model: some layers may have no attention
@@ -56,7 +57,7 @@ class HeadMap:
     kind: AttentionKind
     layer: int
     head: int
-    weights: np.ndarray  # float32 [query, key]; a difference is from -1 to 1
+    weights: Float32[np.ndarray, "query key"]  # a difference is from -1 to 1
     query_tokens: tuple[Token, ...]
     key_tokens: tuple[Token, ...]
     view: MapView = MapView()
@@ -74,7 +75,7 @@ class LayerMaps:
 
     kind: AttentionKind
     layer: int
-    weights: np.ndarray  # float32 [n_heads, query, key]
+    weights: Float32[np.ndarray, "head query key"]
     query_tokens: tuple[Token, ...]
     key_tokens: tuple[Token, ...]
 
@@ -85,7 +86,7 @@ class HeadRows:
 
     kind: AttentionKind
     query: int
-    weights: np.ndarray  # float32 [n_layers, n_heads, key]
+    weights: Float32[np.ndarray, "layer head key"]
     query_tokens: tuple[Token, ...]
     key_tokens: tuple[Token, ...]
     layers: tuple[int, ...]  # by their numbers in the model

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float32
 
 from playground.records.tokens import Token
 
@@ -20,7 +21,7 @@ class RuleEffect:
 class NextToken:
     """The model's distribution of one token, and what filters need beside it."""
 
-    logits: np.ndarray  # float32 [vocabulary]
+    logits: Float32[np.ndarray, " vocabulary"]
     seen_ids: tuple[int, ...]  # what stands before, on the side that writes: penalties look at it
     rules: tuple[RuleEffect, ...]  # in the order in which they are applied
     likely: tuple[Token, ...]  # the likeliest tokens, best first, for their names
@@ -31,9 +32,9 @@ class Reading:
     """What a model thought of a text that it was given, token by token."""
 
     tokens: tuple[Token, ...]
-    log_probabilities: np.ndarray  # float32 [token] in nats; NaN for the first, which nothing stands before
-    entropies_bits: np.ndarray  # float32 [token], of the distribution that each token was expected in; NaN likewise
-    end_probabilities: np.ndarray  # float32 [token], likewise
+    log_probabilities: Float32[np.ndarray, " token"]  # nats; NaN for the first, which nothing stands before
+    entropies_bits: Float32[np.ndarray, " token"]  # of the distribution that each token was expected in; NaN likewise
+    end_probabilities: Float32[np.ndarray, " token"]  # likewise
 
     @property
     def perplexity(self) -> float:

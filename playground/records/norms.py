@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float32
 
 from playground.records.maps import AttentionKind
 from playground.records.tokens import Token
@@ -19,8 +20,8 @@ class NormMap:
     kind: AttentionKind
     layer: int
     head: int
-    weights: np.ndarray  # float32 [query, key]
-    value_norms: np.ndarray  # float32 [key], the length of (x W_V + b_V) W_O of this head
-    norms: np.ndarray  # float32 [query, key]
+    weights: Float32[np.ndarray, "query key"]
+    value_norms: Float32[np.ndarray, " key"]  # the length of (x W_V + b_V) W_O of this head
+    norms: Float32[np.ndarray, "query key"]
     query_tokens: tuple[Token, ...]
     key_tokens: tuple[Token, ...]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from jaxtyping import Float32
 
 from playground.records.generation import Candidate
 from playground.records.tokens import Token
@@ -24,7 +25,7 @@ class PatchingMap:
     answer: Token
     log_prob: float  # of the answer, behind this text
     other_log_prob: float  # behind the other one
-    changes: np.ndarray  # float32 [layer, position]
+    changes: Float32[np.ndarray, "layer position"]
     n_done: int  # swaps
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
+from jaxtyping import Float32, Int64
 
 from playground.records.maps import AttentionKind
 
@@ -49,9 +50,9 @@ class HeadPatterns:
 
     kind: AttentionKind
     names: tuple[PatternName, ...]
-    scores: np.ndarray  # float32 [pattern, layer, head]
-    even: np.ndarray  # float32 [pattern, layer]
-    n_queries: np.ndarray  # int64 [pattern, layer]
+    scores: Float32[np.ndarray, "pattern layer head"]
+    even: Float32[np.ndarray, "pattern layer"]
+    n_queries: Int64[np.ndarray, "pattern layer"]
     layers: tuple[int, ...]  # by their numbers in the model: some layers may have no attention
 
     def of(self, layer: int, head: int) -> dict[PatternName, PatternScore]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from jaxtyping import Float32, Int64
 
 from playground.records.maps import AttentionKind
 from playground.records.tokens import Token
@@ -16,8 +17,8 @@ class RotaryAngles:
     """The angles by which pairs of numbers of queries and keys are turned (Su et al. 2021, arXiv 2104.09864)."""
 
     name: str  # which layers use it, where a model has several: "full_attention", "sliding_attention"
-    inverse_frequencies: np.ndarray  # float32 [frequency], radians a position
-    angles: np.ndarray  # float32 [position, frequency], radians
+    inverse_frequencies: Float32[np.ndarray, " frequency"]  # radians a position
+    angles: Float32[np.ndarray, "position frequency"]  # radians
 
 
 @dataclass(frozen=True)
@@ -32,13 +33,13 @@ class PositionalSignal:
 
     kind: PositionKind
     n_positions: int
-    table: np.ndarray | None = None  # float32 [position, d_model]
-    similarities: np.ndarray | None = None  # float32 [position, position]
+    table: Float32[np.ndarray, "position d_model"] | None = None
+    similarities: Float32[np.ndarray, "position position"] | None = None
     rotary: tuple[RotaryAngles, ...] = ()
     rotary_share: float | None = None  # 0 to 1
-    slopes: np.ndarray | None = None  # float32 [head]
-    buckets: np.ndarray | None = None  # int64 [query, key]
-    bias: np.ndarray | None = None  # float32 [head, query, key]
+    slopes: Float32[np.ndarray, " head"] | None = None
+    buckets: Int64[np.ndarray, "query key"] | None = None
+    bias: Float32[np.ndarray, "head query key"] | None = None
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class ShuffleComparison:
 
     kind: AttentionKind
     order: tuple[int, ...]  # the place in the text of the token that stands at each place of the shuffled one
-    changes: np.ndarray  # float32 [layer, head]
+    changes: Float32[np.ndarray, "layer head"]
     tokens: tuple[Token, ...]  # in the text's own order
     shuffled_tokens: tuple[Token, ...]
 
@@ -67,7 +68,7 @@ class ShuffledMap:
     layer: int
     head: int
     order: tuple[int, ...]
-    original: np.ndarray  # float32 [query, key]
-    shuffled: np.ndarray  # float32 [query, key]
+    original: Float32[np.ndarray, "query key"]
+    shuffled: Float32[np.ndarray, "query key"]
     query_tokens: tuple[Token, ...]
     key_tokens: tuple[Token, ...]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float32
 
 from playground.records.maps import AttentionKind
 from playground.records.tokens import Token
@@ -21,17 +22,17 @@ class QueryKeyRow:
     layer: int
     head: int
     query: int
-    q: np.ndarray  # float32 [d_head]
-    k: np.ndarray  # float32 [key, d_head]
-    raw: np.ndarray  # float32 [key]
-    scaled: np.ndarray  # float32 [key]
-    masked: np.ndarray  # float32 [key]
-    weights: np.ndarray  # float32 [key]
-    v: np.ndarray  # float32 [key, d_value]
-    output: np.ndarray  # float32 [d_value]
+    q: Float32[np.ndarray, " d_head"]
+    k: Float32[np.ndarray, "key d_head"]
+    raw: Float32[np.ndarray, " key"]
+    scaled: Float32[np.ndarray, " key"]
+    masked: Float32[np.ndarray, " key"]
+    weights: Float32[np.ndarray, " key"]
+    v: Float32[np.ndarray, "key d_value"]
+    output: Float32[np.ndarray, " d_value"]
     query_token: Token
     key_tokens: tuple[Token, ...]
     scaling: float
     softcap: float | None = None  # scores are squeezed to +-softcap: softcap * tanh(score / softcap)
-    position_bias: np.ndarray | None = None  # added to the scores  # float32 [key]
-    model_output: np.ndarray | None = None  # what the model's own attention gave for `output`  # float32 [d_value]
+    position_bias: Float32[np.ndarray, " key"] | None = None  # added to the scores
+    model_output: Float32[np.ndarray, " d_value"] | None = None  # what the model's own attention gave for `output`

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float32
 
 from playground.records.maps import AttentionKind
 from playground.records.tokens import Token
@@ -15,14 +16,14 @@ class TextDifference:
     kind: AttentionKind
     layer: int
     head: int
-    weights: np.ndarray  # float32 [query, key]
-    other_weights: np.ndarray  # float32 [query, key]
+    weights: Float32[np.ndarray, "query key"]
+    other_weights: Float32[np.ndarray, "query key"]
     query_tokens: tuple[Token, ...]
     key_tokens: tuple[Token, ...]
     other_query_tokens: tuple[Token, ...]
     other_key_tokens: tuple[Token, ...]
 
     @property
-    def difference(self) -> np.ndarray:
+    def difference(self) -> Float32[np.ndarray, "query key"]:
         """The text's weights minus the other's  # float32 [query, key], from -1 to 1."""
         return self.weights - self.other_weights

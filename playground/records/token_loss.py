@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float32
 
 from playground.records.tokens import Token
 
@@ -16,9 +17,9 @@ class TokenLoss:
     """
 
     tokens: tuple[Token, ...]
-    losses_nats: np.ndarray  # float32 [token]; NaN for the first, which nothing stands before
-    logits: np.ndarray  # float32 [token], of the token itself; NaN likewise
-    log_sums: np.ndarray  # float32 [token], the logarithm of the sum of e^logit over the vocabulary; NaN likewise
+    losses_nats: Float32[np.ndarray, " token"]  # NaN for the first, which nothing stands before
+    logits: Float32[np.ndarray, " token"]  # of the token itself; NaN likewise
+    log_sums: Float32[np.ndarray, " token"]  # the logarithm of the sum of e^logit over the vocabulary; NaN likewise
 
     @property
     def n_predicted(self) -> int:

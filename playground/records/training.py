@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from jaxtyping import Float32
 
 from playground.records.errors import PlaygroundError
 from playground.records.settings import checked_number
@@ -72,10 +73,10 @@ class Training:
 
     state: TrainingState
     n_wanted: int  # steps, with those of earlier trainings
-    losses_nats: np.ndarray  # float32 [step]
-    gradient_norms: np.ndarray  # float32 [step]
+    losses_nats: Float32[np.ndarray, " step"]
+    gradient_norms: Float32[np.ndarray, " step"]
     parts: tuple[str, ...]  # the layers, and what stands around them
-    part_norms: np.ndarray  # float32 [part]
+    part_norms: Float32[np.ndarray, " part"]
     loss_after_nats: float  # of the last step's sequences after its update; NaN until the training has ended
     n_sequences: int  # in the text
     n_tokens: int  # in the text

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from jaxtyping import Float32
 
 from playground.records.generation import Candidate
 from playground.records.tokens import Token
@@ -45,8 +46,8 @@ class WhatIf:
     change: Change
     candidates: tuple[Candidate, ...]
     divergence_nats: float  # Kullback-Leibler divergence of the changed distribution from the model's own
-    original_loss_nats: np.ndarray  # float32 [token]
-    loss_nats: np.ndarray  # float32 [token]
+    original_loss_nats: Float32[np.ndarray, " token"]
+    loss_nats: Float32[np.ndarray, " token"]
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class HeadImportance:
     how: HeadsOff
     kind: ChangedKind
     log_prob: float  # of the token, with all heads
-    changes: np.ndarray  # float32 [layer, head]
+    changes: Float32[np.ndarray, "layer head"]
     n_done: int  # heads
     n_heads: int  # in all layers
 
@@ -85,6 +86,6 @@ class AttentionExplains:
     """
 
     importance: HeadImportance
-    weights: np.ndarray  # float32 [layer, head]; NaN for heads that there are not
+    weights: Float32[np.ndarray, "layer head"]  # NaN for heads that there are not
     correlation: float
     p_value: float

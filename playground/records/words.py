@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float32
 
 from playground.records.maps import AttentionKind
 
@@ -31,6 +32,6 @@ class WordMap:
     kind: AttentionKind
     layer: int
     head: int
-    weights: np.ndarray  # float32 [query word, key word]
+    weights: Float32[np.ndarray, "query_word key_word"]
     query_words: tuple[Word, ...]
     key_words: tuple[Word, ...]

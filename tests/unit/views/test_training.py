@@ -54,7 +54,8 @@ def test_how_it_ended_is_said():
     assert training_sentence(replace(TRAINING, state="stopped")).startswith("You stopped it. 2 steps")
     assert "as after 2 steps. Take a smaller learning rate" in training_sentence(replace(TRAINING, state="diverged"))
     none = np.zeros(0, np.float32)
-    assert "before the first step" in training_sentence(replace(TRAINING, state="stopped", losses_nats=none))
+    at_once = replace(TRAINING, state="stopped", losses_nats=none, gradient_norms=none)
+    assert "before the first step" in training_sentence(at_once)
     assert "Step 2 of 4: loss 2.000 nats" in training_sentence(replace(TRAINING, state="running"))
     assert 'max="4" value="2"' in progress_html(TRAINING)
 
