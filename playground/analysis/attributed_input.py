@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from jaxtyping import Float, Float32
 
 from playground.analysis.token_loss import not_a_number, written_tokens
 from playground.attention.eager import run_eagerly
@@ -27,7 +28,9 @@ _MOST_BYTES = 5 * 2**30  # of one
 _ATTENTION_BYTES = 2**30  # of all weights of one, with their gradients
 _KEPT_VECTORS = 40  # as long as the residual stream, that a layer keeps for its gradients, of each token
 
-Vectors = list[torch.Tensor]  # of each text that the model reads  # (copy, token, d_embedding)
+# Of each text that the model reads
+Vectors = list[Float[torch.Tensor, "copy _token _d_embedding"]]
+Replacement = list[Float[torch.Tensor, "1 1 _d_embedding"]]  # what stands for a token that is not there
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +38,8 @@ class Gradients:
     """A prediction and the gradients of its log-probability."""
 
     log_prob: float
-    vectors: Vectors  # by the embeddings  # (1, token, d_embedding)
-    looks: torch.Tensor | None  # sums of weight times gradient over all looks at a token  # float32 (token,)
+    vectors: Vectors  # by the embeddings, of one copy
+    looks: Float32[torch.Tensor, " token"] | None  # sums of weight times gradient over all looks at a token
     looks_absent: str  # why there are none
 
 
@@ -74,7 +77,7 @@ class AttributedInput:
             ]
         self._check_size()
 
-    def baseline(self, name: Baseline) -> Vectors:
+    def baseline(self, name: Baseline) -> Replacement:
         """Return what stands for a token that is not there: nothing, or the mean of all tokens' embeddings."""
         if name == "zero":
             return [torch.zeros_like(vectors[:, :1]) for vectors in self.vectors]
@@ -86,23 +89,22 @@ class AttributedInput:
         return found
 
     @torch.no_grad()
-    def log_probs(self, vectors: Vectors) -> torch.Tensor:
-        """Return the log-probability of the predicted token in each copy  # float32 (copy,)."""
+    def log_probs(self, vectors: Vectors) -> Float32[torch.Tensor, " copy"]:
+        """Return the log-probability of the predicted token in each copy."""
         with hooked(self.loaded.model) as hooks:
             return self._run(hooks, vectors)
 
-    def sum_of_gradients(self, vectors: Vectors, weights: torch.Tensor) -> Vectors:
-        """Return the gradients by the embeddings, summed over the copies with weights  # float32 (token, d_embedding).
-
-        weights: (copy,)
-        """
+    def sum_of_gradients(
+        self, vectors: Vectors, weights: Float32[torch.Tensor, " copy"]
+    ) -> list[Float32[torch.Tensor, "_token _d_embedding"]]:
+        """Return the gradients by the embeddings, summed over the copies with weights."""
         found, _ = self._gradients(vectors, lambda log_probs: (log_probs * weights.to(log_probs.device)).sum())
         return [gradient.float().sum(0) for gradient in found]
 
     def gradients(self) -> Gradients:
         """Return the prediction with its gradients by embeddings and attention weights."""
         absent = self._looks_too_large()
-        looks: list[tuple[int, torch.Tensor]] = []  # the side that is looked at; (1, head, query, key)
+        looks: list[tuple[int, Float[torch.Tensor, "1 head query key"]]] = []  # the side that is looked at; the weights
         if not absent:
             try:
                 found, log_probs = self._gradients(self.vectors, torch.sum, looks)
@@ -116,7 +118,9 @@ class AttributedInput:
         """How many copies of the text run at a time."""
         return max(1, _BATCH_BYTES // max(1, self._bytes(gradients=gradients)))
 
-    def _as_record(self, found: list[torch.Tensor], log_probs: torch.Tensor, looks: list[Any]) -> Gradients:
+    def _as_record(
+        self, found: list[torch.Tensor], log_probs: Float32[torch.Tensor, " copy"], looks: list[Any]
+    ) -> Gradients:
         sums = [torch.zeros(len(ids)) for ids in self.sides]
         for (side, weights), gradient in zip(looks, found[len(self.sides) :], strict=True):
             seen = (weights.detach().float() * gradient.float()).sum((0, 1, 2))  # (key,)
@@ -124,8 +128,11 @@ class AttributedInput:
         return Gradients(float(log_probs[0]), found[: len(self.sides)], torch.cat(sums), "")
 
     def _gradients(
-        self, vectors: Vectors, total: Callable[[torch.Tensor], torch.Tensor], looks: list[Any] | None = None
-    ) -> tuple[list[torch.Tensor], torch.Tensor]:
+        self,
+        vectors: Vectors,
+        total: Callable[[Float32[torch.Tensor, " copy"]], Float32[torch.Tensor, ""]],
+        looks: list[Any] | None = None,
+    ) -> tuple[list[torch.Tensor], Float32[torch.Tensor, " copy"]]:
         """Return the gradients of `total` of the log-probabilities, and these; `looks` is filled, its gradients follow.
 
         Raises _NoLooksError where weights are not what the prediction was made from.
@@ -155,7 +162,7 @@ class AttributedInput:
             )
         return list(found), log_probs.detach()
 
-    def _run(self, hooks: Hooks, vectors: Vectors, looks: list[Any] | None = None) -> torch.Tensor:
+    def _run(self, hooks: Hooks, vectors: Vectors, looks: list[Any] | None = None) -> Float32[torch.Tensor, " copy"]:
         """Return the log-probability of the predicted token in each copy; `looks` is filled with all weights."""
         left = {module: [] for module in self.modules}
         for module, of_side in zip(self.modules, vectors, strict=True):  # source and target may share one
@@ -182,7 +189,9 @@ class AttributedInput:
             return None
         return waiting.pop(0)
 
-    def _run_with_looks(self, hooks: Hooks, inputs: dict[str, Any], looks: list[Any]) -> torch.Tensor:
+    def _run_with_looks(
+        self, hooks: Hooks, inputs: dict[str, Any], looks: list[Any]
+    ) -> Float[torch.Tensor, "copy token vocabulary"]:
         """Run with attention that gives its weights, which stay part of what gradients are taken of."""
         if not is_installed(self.loaded.model):
             if self.kind == "encoder-decoder":

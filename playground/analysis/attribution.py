@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float, Float32
 
-from playground.analysis.attributed_input import AttributedInput, Vectors
+from playground.analysis.attributed_input import AttributedInput, Replacement, Vectors
 from playground.models.loading import LoadedModel
 from playground.records import METHODS, Agreement, Attribution, AttributionMethod, Baseline, Completeness, ReadText
 
@@ -75,15 +76,17 @@ def _first(given: AttributedInput, baseline: Baseline) -> Attribution:
     return _with(found, given, "attention × gradient", gradients.looks.numpy())
 
 
-def _with(found: Attribution, given: AttributedInput, method: AttributionMethod, scores: np.ndarray) -> Attribution:
+def _with(
+    found: Attribution, given: AttributedInput, method: AttributionMethod, scores: Float32[np.ndarray, " input"]
+) -> Attribution:
     """Return the attribution with one more method; tokens behind the prediction have NaN."""
     wide = np.full(len(given.tokens), np.nan, np.float32)
     wide[: len(scores)] = scores  # all inputs stand at the beginning
-    every: dict[AttributionMethod, np.ndarray] = {**found.scores, method: wide}
+    every: dict[AttributionMethod, Float32[np.ndarray, " token"]] = {**found.scores, method: wide}
     return replace(found, scores=every, agreement=_agreement(every))
 
 
-def _agreement(scores: Mapping[AttributionMethod, np.ndarray]) -> Agreement:
+def _agreement(scores: Mapping[AttributionMethod, Float32[np.ndarray, " token"]]) -> Agreement:
     """Return how alike the methods order the tokens that all of them have measured."""
     from scipy.stats import spearmanr  # the page need not wait for it when it starts
 
@@ -101,7 +104,7 @@ def _agreement(scores: Mapping[AttributionMethod, np.ndarray]) -> Agreement:
     return Agreement(methods, correlations, table.shape[1])
 
 
-def _without(given: AttributedInput, base: Vectors, places: range) -> Vectors:
+def _without(given: AttributedInput, base: Replacement, places: range) -> Vectors:
     """Return copies of the input, in each of which one token is replaced by the baseline."""
     copies, start = [], 0
     for vectors, nothing in zip(given.vectors, base, strict=True):
@@ -115,8 +118,8 @@ def _without(given: AttributedInput, base: Vectors, places: range) -> Vectors:
 
 
 def _integrated(
-    given: AttributedInput, base: Vectors, log_prob: float, cancel: threading.Event
-) -> Iterator[tuple[np.ndarray, Completeness]]:
+    given: AttributedInput, base: Replacement, log_prob: float, cancel: threading.Event
+) -> Iterator[tuple[Float32[np.ndarray, " input"], Completeness]]:
     """Yield integrated gradients with ever more steps, until they add up to the difference that they explain."""
     nothing = [one.expand_as(vectors) for one, vectors in zip(base, given.vectors, strict=True)]
     at_baseline = float(given.log_probs(nothing)[0])
@@ -133,9 +136,9 @@ def _integrated(
 
 
 def _sums_on_the_way(
-    given: AttributedInput, base: Vectors, n_steps: int, cancel: threading.Event
-) -> list[torch.Tensor] | None:
-    """Return the mean gradients on the way from baseline to input  # float32 (token, d_embedding); None if stopped.
+    given: AttributedInput, base: Replacement, n_steps: int, cancel: threading.Event
+) -> list[Float32[torch.Tensor, "_token _d_embedding"]] | None:
+    """Return the mean gradients on the way from baseline to input; None if stopped.
 
     The way is a = t^3: behind a norm the gradient is large next to the baseline, and so are most steps there. In t
     the integral is taken by Gauss and Legendre's rule.
@@ -154,7 +157,11 @@ def _sums_on_the_way(
     return sums
 
 
-def _between(nothing: torch.Tensor, vectors: torch.Tensor, parts: torch.Tensor) -> torch.Tensor:
-    """Return what stands at some parts of the way from the baseline to the input  # (part, token, d_embedding)."""
+def _between(
+    nothing: Float[torch.Tensor, "1 1 d_embedding"],
+    vectors: Float[torch.Tensor, "1 token d_embedding"],
+    parts: Float32[torch.Tensor, " part"],
+) -> Float[torch.Tensor, "part token d_embedding"]:
+    """Return what stands at some parts of the way from the baseline to the input."""
     along = parts[:, None, None].to(vectors.device)
     return (nothing.float() + along * (vectors.float() - nothing.float())).to(vectors.dtype)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from jaxtyping import Float32
 from torch import nn
 
 from playground.attention.edits import AttentionEdit
@@ -13,7 +14,7 @@ from playground.models.hooks import Hooks, hooked
 from playground.models.loading import LoadedModel
 from playground.records import Change, ChangedKind, PlaygroundError
 
-Means = dict[int, torch.Tensor]  # of each layer, what each head passes on in the mean  # (head, d_value)
+Means = dict[int, Float32[torch.Tensor, "_head _d_value"]]  # of each layer, what each head passes on in the mean
 
 
 def check_change(loaded: LoadedModel, anatomy: Anatomy, change: Change, n_tokens: int) -> None:
@@ -79,7 +80,10 @@ def pass_through(hooks: Hooks, module: nn.Module) -> None:
 
 
 def set_outputs(
-    hooks: Hooks, heads: Heads, off: Sequence[tuple[int | None, int]], means: torch.Tensor | None = None
+    hooks: Hooks,
+    heads: Heads,
+    off: Sequence[tuple[int | None, int]],
+    means: Float32[torch.Tensor, "head d_value"] | None = None,
 ) -> None:
     """Let heads pass on nothing, or `means`: (copy of the text or None for all, head)."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import nn
 from torch.nn import functional as F
 from transformers.pytorch_utils import Conv1D
@@ -76,15 +77,15 @@ class Matrix:
     parent: nn.Module
     name: str
     module: Any
-    is_transposed: bool  # kept as (in, out)
+    is_transposed: bool  # kept as (d_in, d_out)
 
     @property
-    def weight(self) -> torch.Tensor:
-        """The matrix  # (out, in)."""
+    def weight(self) -> Float[torch.Tensor, "d_out d_in"]:
+        """The matrix."""
         return self.module.weight.detach().T if self.is_transposed else self.module.weight.detach()
 
-    def set_weight(self, weight: torch.Tensor) -> None:
-        """Give the module another matrix  # (out, in)."""
+    def set_weight(self, weight: Float[torch.Tensor, "d_out d_in"]) -> None:
+        """Give the module another matrix."""
         stored = weight.T.contiguous() if self.is_transposed else weight
         self.module._parameters["weight"] = frozen(stored)
 

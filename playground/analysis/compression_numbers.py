@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+from jaxtyping import Float, Float32, Int, UInt8
 from torch import nn
 from torch.nn import functional as F
 
@@ -63,23 +64,23 @@ class Int8(Quantized):
     2022, arXiv 2208.07339, without its treatment of outliers).
     """
 
-    codes: torch.Tensor
-    scales: torch.Tensor
+    codes: Int[torch.Tensor, "d_out d_in"]  # int8
+    scales: Float32[torch.Tensor, "d_out 1"]
 
     def __init__(self, matrix: Matrix, *, quantizes_input: bool = False) -> None:
         super().__init__(matrix)
         self.quantizes_input = quantizes_input
         codes, scales = to_codes(matrix.weight, INT8)
-        self.register_buffer("codes", codes)  # int8 (out, in)
-        self.register_buffer("scales", scales)  # float32 (out, 1)
+        self.register_buffer("codes", codes)
+        self.register_buffer("scales", scales)
 
     @property
-    def weight(self) -> torch.Tensor:
-        """The matrix that is computed with  # (out, in)."""
+    def weight(self) -> Float[torch.Tensor, "d_out d_in"]:
+        """The matrix that is computed with."""
         return (self.codes * self.scales).to(self.dtype)
 
-    def forward(self, states: torch.Tensor) -> torch.Tensor:
-        """Multiply  # (..., in) -> (..., out)."""
+    def forward(self, states: Float[torch.Tensor, "*row d_in"]) -> Float[torch.Tensor, "*row d_out"]:
+        """Multiply."""
         given, scales = states.float(), self.scales[:, 0]
         if self.quantizes_input:
             codes, sizes = to_codes(given, INT8)
@@ -93,48 +94,50 @@ class Int8(Quantized):
 class Int4(Quantized):
     """Four bits a weight, two weights a byte, one scale for each group of a row."""
 
-    packed: torch.Tensor
-    scales: torch.Tensor
+    packed: UInt8[torch.Tensor, "d_out byte"]
+    scales: Float[torch.Tensor, "d_out group 1"]
 
     def __init__(self, matrix: Matrix, group: int) -> None:
         super().__init__(matrix)
         filled = F.pad(matrix.weight.float(), (0, -self.in_features % group))
         codes, scales = to_codes(filled.unflatten(1, (-1, group)), INT4)
-        self.register_buffer("packed", pack(codes.flatten(1)))  # uint8 (out, in / 2)
-        self.register_buffer("scales", scales.half() if _fits_half(scales) else scales)  # (out, groups, 1)
+        self.register_buffer("packed", pack(codes.flatten(1)))
+        self.register_buffer("scales", scales.half() if _fits_half(scales) else scales)
 
     @property
-    def weight(self) -> torch.Tensor:
-        """The matrix that is computed with  # (out, in)."""
+    def weight(self) -> Float[torch.Tensor, "d_out d_in"]:
+        """The matrix that is computed with."""
         codes = unpack(self.packed).unflatten(1, (self.scales.shape[1], -1))
         return (codes * self.scales.float()).flatten(1)[:, : self.in_features].to(self.dtype)
 
-    def forward(self, states: torch.Tensor) -> torch.Tensor:
-        """Multiply by the matrix, turned back into floating-point numbers  # (..., in) -> (..., out)."""
+    def forward(self, states: Float[torch.Tensor, "*row d_in"]) -> Float[torch.Tensor, "*row d_out"]:
+        """Multiply by the matrix, turned back into floating-point numbers."""
         return F.linear(states, self.weight.to(states.dtype), self.bias)
 
 
-def to_codes(weights: torch.Tensor, most: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the nearest whole numbers from -most to most, and the scale of each row, along the last axis.
+def to_codes(
+    weights: Float[torch.Tensor, "*row weight"], most: int
+) -> tuple[Int[torch.Tensor, "*row weight"], Float32[torch.Tensor, "*row 1"]]:
+    """Return the nearest whole numbers from -most to most, as int8, and the scale of each row, along the last axis.
 
-    No number is off by more than half a scale: (int8 as weights, float32 (..., 1)).
+    No number is off by more than half a scale.
     """
     scales = weights.float().abs().amax(-1, keepdim=True).clamp_min(torch.finfo(torch.float32).tiny) / most
     return (weights.float() / scales).round().clamp(-most, most).to(torch.int8), scales
 
 
-def pack(codes: torch.Tensor) -> torch.Tensor:
-    """Return two codes from -7 to 7 a byte, the first in the lower half  # (row, 2 n) -> uint8 (row, n)."""
+def pack(codes: Int[torch.Tensor, "row code"]) -> UInt8[torch.Tensor, "row byte"]:
+    """Return two codes from -7 to 7 a byte, the first in the lower half."""
     halves = (codes + 8).to(torch.uint8)
     return halves[:, ::2] | (halves[:, 1::2] << 4)
 
 
-def unpack(packed: torch.Tensor) -> torch.Tensor:
-    """Return what `pack` was given  # uint8 (row, n) -> int8 (row, 2 n)."""
+def unpack(packed: UInt8[torch.Tensor, "row byte"]) -> Int[torch.Tensor, "row code"]:
+    """Return what `pack` was given, as int8."""
     return torch.stack([packed & 15, packed >> 4], dim=-1).flatten(1).to(torch.int8) - 8
 
 
-def _fits_half(scales: torch.Tensor) -> bool:
+def _fits_half(scales: Float32[torch.Tensor, "d_out group 1"]) -> bool:
     """Return whether scales keep three digits in 16 bits."""
     limits: Any = torch.finfo(torch.float16)
     return bool((scales >= limits.tiny).all() and (scales <= limits.max).all())

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float32
 from torch import nn
 
 from playground.analysis.changes import heads_of, pass_through
@@ -67,7 +68,7 @@ def rank_heads(
     sums: dict[PrunedHead, float] = {}
     pairs: list[tuple[ChangedKind, int]] = [(kind, place) for kind in kinds for place in places]
     for at, (kind, place) in enumerate(pairs):
-        changes: np.ndarray | None = None
+        changes: Float32[np.ndarray, "layer head"] | None = None
         for found in head_importance(loaded, read, place, "zero", kind, cancel):
             changes = found.changes
         yield CompressionProgress("ranking heads", at + 1, len(pairs))

@@ -13,6 +13,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
+from jaxtyping import Float32, Int64
 from torch import nn
 
 from playground.analysis.compression_parts import drop_layers
@@ -53,7 +54,7 @@ def distil(loaded: LoadedModel, steps: int, cancel: threading.Event) -> Iterator
     teacher, student = loaded.model, _begin(loaded)
     optimizer = torch.optim.AdamW(student.parameters(), lr=_LEARNING_RATE, weight_decay=0.0)
     generator = torch.Generator(device=teacher.device).manual_seed(_SEED)
-    ids: torch.Tensor | None = None
+    ids: Int64[torch.Tensor, "passage token"] | None = None
     for step in range(steps):
         if ids is None or step % _STEPS_A_WRITING == 0:
             ids = _write(loaded, generator, cancel)
@@ -78,8 +79,8 @@ def distil(loaded: LoadedModel, steps: int, cancel: threading.Event) -> Iterator
     kept[steps] = replace(loaded, model=student, spec=spec)
 
 
-def mean_divergence(teacher: Any, student: Any, ids: torch.Tensor) -> torch.Tensor:
-    """Return the mean over all places of KL(teacher || student) in nats; ids: int64 (row, token)."""
+def mean_divergence(teacher: Any, student: Any, ids: Int64[torch.Tensor, "row token"]) -> Float32[torch.Tensor, ""]:
+    """Return the mean over all places of KL(teacher || student) in nats."""
     with torch.no_grad():
         expected = teacher(input_ids=ids, use_cache=False).logits.float().log_softmax(-1)
     found = student(input_ids=ids, use_cache=False).logits.float().log_softmax(-1)
@@ -134,8 +135,10 @@ def _begin(loaded: LoadedModel) -> Any:
 
 
 @torch.no_grad()
-def _write(loaded: LoadedModel, generator: torch.Generator, cancel: threading.Event) -> torch.Tensor:
-    """Return passages that the model writes by itself, sampled as it predicts  # int64 (passage, token)."""
+def _write(
+    loaded: LoadedModel, generator: torch.Generator, cancel: threading.Event
+) -> Int64[torch.Tensor, "passage token"]:
+    """Return passages that the model writes by itself, sampled as it predicts."""
     model, tokenizer = loaded.model, loaded.tokenizer
     context = loaded.spec.context_length or _LENGTH
     first = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from jaxtyping import Float, Float32
 
 from playground.analysis.logit_lens import ResidualStream
 from playground.attention.ranges import check_place, check_places
@@ -66,8 +67,10 @@ def trace_tokens(stream: ResidualStream, places: Sequence[int], position: int) -
     )
 
 
-def principal_components(vectors: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
-    """Return vectors [..., d] in their first two principal components [..., 2], and the variance that each has.
+def principal_components(
+    vectors: Float[np.ndarray, "*place d_model"],
+) -> tuple[Float32[np.ndarray, "*place 2"], tuple[float, float]]:
+    """Return vectors in their first two principal components, and the variance that each has.
 
     The sign of a component is chosen so that its largest entry is positive: it has none of its own.
     """

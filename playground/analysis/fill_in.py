@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 
 import torch
+from jaxtyping import Float32
 
 from playground.analysis.token_loss import not_a_number
 from playground.attention.words import group_words
@@ -92,8 +93,8 @@ def fill_masks(loaded: LoadedModel, read: ReadText) -> tuple[Filling, ...]:
     return tuple(filled)
 
 
-def _log_probs(loaded: LoadedModel, read: ReadText, places: Sequence[int]) -> torch.Tensor:
-    """Return what the model gives every token at some places  # float32 (place, vocabulary)."""
+def _log_probs(loaded: LoadedModel, read: ReadText, places: Sequence[int]) -> Float32[torch.Tensor, "place vocabulary"]:
+    """Return what the model gives every token at some places."""
     check_context(loaded, len(read.tokens))
     inputs = model_inputs(loaded, [token.id for token in read.tokens])
     inputs.pop("use_cache")
@@ -107,7 +108,11 @@ def _log_probs(loaded: LoadedModel, read: ReadText, places: Sequence[int]) -> to
 
 
 def _prediction(
-    loaded: LoadedModel, place: int, log_probs: torch.Tensor, given: Token | None, n_candidates: int
+    loaded: LoadedModel,
+    place: int,
+    log_probs: Float32[torch.Tensor, " vocabulary"],
+    given: Token | None,
+    n_candidates: int,
 ) -> MaskPrediction:
     probabilities = log_probs.exp()
     best, ids = probabilities.topk(min(n_candidates, len(probabilities)))

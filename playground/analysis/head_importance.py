@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float32
 
 from playground.analysis.changes import check_used, set_outputs
 from playground.analysis.original import Original
@@ -64,8 +65,8 @@ def head_importance(
 @torch.inference_mode()
 def _changes_of(
     original: Original, anatomy: Anatomy, layer: int, off: list[int], how: HeadsOff, *, checked: bool
-) -> np.ndarray:
-    """Return the change for each of some heads of one layer  # float32 [head].
+) -> Float32[np.ndarray, " head"]:
+    """Return the change for each of some heads of one layer.
 
     checked: a copy with all heads runs with them, which must give what the model gives.
     """

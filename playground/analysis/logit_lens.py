@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float, Float32, Int64
 
 from playground.analysis.token_loss import not_a_number, written_tokens
 from playground.analysis.tuned_lens import TunedLens
@@ -32,7 +33,7 @@ class ResidualStream:
     """What stands in the residual stream at every stage of one pass."""
 
     stages: tuple[LensStage, ...]
-    states: tuple[torch.Tensor, ...]  # of each stage  # (token, d_model)
+    states: tuple[Float[torch.Tensor, "token d_model"], ...]  # of each stage
     written: tuple[Token, ...]
 
     @property
@@ -49,7 +50,7 @@ def read_residuals(loaded: LoadedModel, read: ReadText) -> ResidualStream:
     """
     anatomy, written = anatomy_of(loaded), written_tokens(loaded, read)
     target = [token.id for token in written] if loaded.spec.kind == "encoder-decoder" else ()
-    kept: dict[LensStage, torch.Tensor] = {}
+    kept: dict[LensStage, Float[torch.Tensor, "token d_model"]] = {}
 
     def keep(stage: LensStage, state: torch.Tensor, base: torch.Tensor | None = None) -> None:
         kept[stage] = state[0] if base is None else base + state[0].reshape(base.shape)
@@ -132,16 +133,20 @@ def logit_lens(
 class _Rows:
     """What is read from rows of the residual stream."""
 
-    ids: np.ndarray  # int64 [row, candidate]
-    probabilities: np.ndarray  # float32 [row, candidate]
-    entropies: np.ndarray  # float32 [row], bits
-    ranks: np.ndarray  # int64 [row], of the answer
-    answers: np.ndarray  # float32 [row], its probability
-    following: np.ndarray  # float32 [row], the probability of the token that follows
+    ids: Int64[np.ndarray, "row candidate"]
+    probabilities: Float32[np.ndarray, "row candidate"]
+    entropies: Float32[np.ndarray, " row"]  # bits
+    ranks: Int64[np.ndarray, " row"]  # of the answer
+    answers: Float32[np.ndarray, " row"]  # its probability
+    following: Float32[np.ndarray, " row"]  # the probability of the token that follows
 
 
 def _read_rows(
-    loaded: LoadedModel, anatomy: Anatomy, rows: torch.Tensor, answers: torch.Tensor, following: torch.Tensor
+    loaded: LoadedModel,
+    anatomy: Anatomy,
+    rows: Float[torch.Tensor, "row d_model"],
+    answers: Int64[torch.Tensor, " row"],
+    following: Int64[torch.Tensor, " row"],
 ) -> _Rows:
     n_rows = max(8, _LOGITS // max(1, loaded.spec.vocabulary_size))
     found: list[tuple[torch.Tensor, ...]] = []
@@ -153,8 +158,12 @@ def _read_rows(
     return _Rows(*(torch.cat(column).cpu().numpy() for column in zip(*found, strict=True)))
 
 
-def _read_logits(logits: torch.Tensor, answers: torch.Tensor, following: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    """Return the columns of _Rows for some rows of logits  # (row, vocabulary), (row, 1), (row, 1)."""
+def _read_logits(
+    logits: Float[torch.Tensor, "row vocabulary"],
+    answers: Int64[torch.Tensor, "row 1"],
+    following: Int64[torch.Tensor, "row 1"],
+) -> tuple[torch.Tensor, ...]:
+    """Return the columns of _Rows for some rows of logits."""
     log_probs = logits.float().log_softmax(-1)
     best = log_probs.topk(min(N_CANDIDATES, logits.shape[-1]))
     own, follows = (log_probs.gather(1, ids) for ids in (answers, following))

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Float32
 
 from playground.attention.interface import AttentionCall, additive, capture_calls, causal_mask, is_installed
 from playground.attention.places import kind_of
@@ -28,8 +29,8 @@ _SCORED_ROWS = 128  # rows of logits in float32 at a time
 
 @dataclass(frozen=True, eq=False)
 class _Pass:
-    losses: torch.Tensor  # nats, of each token but the first  # (token - 1,)
-    log_probs: torch.Tensor  # of the next token  # (vocabulary,)
+    losses: Float32[torch.Tensor, " following"]  # nats, of each token but the first
+    log_probs: Float32[torch.Tensor, " vocabulary"]  # of the next token
     calls: list[AttentionCall]
 
 
@@ -185,8 +186,8 @@ def _run(loaded: LoadedModel, tokens: tuple[Token, ...], inputs: dict[str, Any])
     return _Pass(torch.cat(losses).cpu() if losses else torch.empty(0), last, recorder.calls)
 
 
-def _visible(loaded: LoadedModel, call: AttentionCall, n_queries: int, n_keys: int) -> torch.Tensor:
-    """Return where a layer lets a query look, by the mask that its attention was called with  # bool (query, key)."""
+def _visible(loaded: LoadedModel, call: AttentionCall, n_queries: int, n_keys: int) -> Bool[torch.Tensor, "query key"]:
+    """Return where a layer lets a query look, by the mask that its attention was called with."""
     if call.query.shape[2] != n_queries or call.key.shape[2] != n_keys:
         raise _unsupported(loaded)
     if call.mask is None:
@@ -203,8 +204,10 @@ def _visible(loaded: LoadedModel, call: AttentionCall, n_queries: int, n_keys: i
     return visible
 
 
-def _changed(visible: torch.Tensor, hidden: tuple[int, ...], *, mask_off: bool) -> torch.Tensor:
-    """Return where a query may look with some tokens hidden from all others  # bool (query, key)."""
+def _changed(
+    visible: Bool[torch.Tensor, "query key"], hidden: tuple[int, ...], *, mask_off: bool
+) -> Bool[torch.Tensor, "query key"]:
+    """Return where a query may look with some tokens hidden from all others."""
     changed = torch.ones_like(visible) if mask_off else visible.clone()
     changed[:, list(hidden)] = False
     # A row without a key would become an even spread over all keys, those that come later among them
@@ -212,7 +215,7 @@ def _changed(visible: torch.Tensor, hidden: tuple[int, ...], *, mask_off: bool) 
     return changed
 
 
-def _mask_input(loaded: LoadedModel, calls: list[AttentionCall], visible: list[torch.Tensor]) -> Any:
+def _mask_input(loaded: LoadedModel, calls: list[AttentionCall], visible: list[Bool[torch.Tensor, "query key"]]) -> Any:
     """Return what to give the model as attention_mask: one matrix, or one for each type of layer."""
     dtype = loaded.model.dtype
     if all(torch.equal(visible[0], other) for other in visible):
@@ -242,7 +245,7 @@ def _best(loaded: LoadedModel, run: _Pass, n_candidates: int) -> tuple[Candidate
     )
 
 
-def _loss_of_each(run: _Pass) -> np.ndarray:
+def _loss_of_each(run: _Pass) -> Float32[np.ndarray, " token"]:
     return np.concatenate([[np.nan], run.losses.numpy()]).astype(np.float32)
 
 

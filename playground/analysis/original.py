@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float, Float32
 from torch import nn
 from transformers.modeling_outputs import BaseModelOutput
 
@@ -38,7 +39,7 @@ class Original:
         self.returned: dict[int, Any] = {}  # of each layer
         self.mixed: dict[int, torch.Tensor] = {}  # of each layer, what its heads pass on, one behind the other
         self.attended: dict[int, Any] = {}  # of each layer, the first of what the module of its heads returned, and all
-        self.encoded: torch.Tensor | None = None
+        self.encoded: Float[torch.Tensor, "1 token d_model"] | None = None
         if loaded.spec.kind == "encoder-decoder":
             given = model_inputs(loaded, self.source)
             given.pop("use_cache")
@@ -56,12 +57,12 @@ class Original:
             raise not_a_number(loaded)
         self.is_narrow = self._can_be_narrow()
 
-    def log_probs(self, model: Any, n_copies: int) -> torch.Tensor:
-        """Return the log-probability of the token in each of the copies that run  # float32 (copy,)."""
+    def log_probs(self, model: Any, n_copies: int) -> Float32[torch.Tensor, " copy"]:
+        """Return the log-probability of the token in each of the copies that run."""
         return self.distributions(model, n_copies)[:, self.token_id]
 
-    def distributions(self, model: Any, n_copies: int) -> torch.Tensor:
-        """Return the log-probabilities of all tokens there, in each of the copies  # float32 (copy, vocabulary)."""
+    def distributions(self, model: Any, n_copies: int) -> Float32[torch.Tensor, "copy vocabulary"]:
+        """Return the log-probabilities of all tokens there, in each of the copies."""
         if self.encoded is not None:
             inputs = model_inputs(self.loaded, self.source, self.ids, n_copies)
             del inputs["input_ids"]
@@ -106,8 +107,8 @@ class Original:
         if self.is_narrow:
             _narrow(hooks, self.anatomy.blocks[-1])
 
-    def mean_outputs(self, layer: int) -> torch.Tensor:
-        """Return what each head of a layer passes on in the mean over the tokens  # float32 (head, d_value)."""
+    def mean_outputs(self, layer: int) -> Float32[torch.Tensor, "head d_value"]:
+        """Return what each head of a layer passes on in the mean over the tokens."""
         mixed, n_heads = self.mixed[layer], self.anatomy.blocks[layer].heads[self.kind].n_heads
         return mixed.reshape(-1, n_heads, mixed.shape[-1] // n_heads).float().mean(0)
 

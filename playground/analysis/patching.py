@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
+from jaxtyping import Float, Float32
 from torch import nn
 
 from playground.analysis.original import Original
@@ -43,15 +44,17 @@ class _Pair:
             self.own = Original(loaded, read, token, "self")
             self.other = Original(loaded, changed, token, "self")
             self.modules = [self._module(block) for block in self.own.anatomy.blocks]
-            self.states: dict[int, torch.Tensor] = {}  # of the other text  # (token, d_model)
+            self.states: dict[int, Float[torch.Tensor, "token d_model"]] = {}  # of each layer, of the other text
             with hooked(loaded.model) as hooks:
                 for layer, module in enumerate(self.modules):
                     hooks.after(module, lambda state, layer=layer: self._keep(layer, state))
                 self.other_log_probs = self.other.distributions(hooks.model, 1)[0]
             self.log_probs = self.own.distributions(loaded.model, 1)[0]
 
-    def swapped(self, layer: int, positions: Sequence[int], *, checked: bool = False) -> torch.Tensor:
-        """Return the log-probabilities with a swap at each of some positions  # float32 (position, vocabulary).
+    def swapped(
+        self, layer: int, positions: Sequence[int], *, checked: bool = False
+    ) -> Float32[torch.Tensor, "position vocabulary"]:
+        """Return the log-probabilities with a swap at each of some positions.
 
         checked: one more copy runs without a swap, which must give what the model gives
         """

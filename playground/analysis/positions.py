@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from jaxtyping import Float32
 from torch import nn
 
 from playground.models.loading import LoadedModel
@@ -85,7 +86,7 @@ def _alibi_of(base: Any) -> torch.Tensor | None:
 
 
 def _read_rotary(base: Any, n_positions: int) -> PositionalSignal | None:
-    found: dict[str, torch.Tensor] = {}
+    found: dict[str, Float32[torch.Tensor, " frequency"]] = {}
     for module in base.modules():
         for name, buffer in module.named_buffers(recurse=False):
             if name.endswith("inv_freq") and "original" not in name:

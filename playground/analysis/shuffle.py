@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+from jaxtyping import Float32
 
 from playground.attention.attention import Attention
 from playground.records import AttentionKind, ShuffleComparison, ShuffledMap, TextIds
@@ -46,8 +47,10 @@ def map_shuffled(
     return ShuffledMap(kind, layer, head, order, found.weights, after, found.query_tokens, found.key_tokens)
 
 
-def align(weights: np.ndarray, order: tuple[int, ...], kind: AttentionKind = "self") -> np.ndarray:
-    """Return weights of a shuffled text with each token back in its place  # float32 (..., query, key).
+def align(
+    weights: Float32[np.ndarray, "*head query key"], order: tuple[int, ...], kind: AttentionKind = "self"
+) -> Float32[np.ndarray, "*head query key"]:
+    """Return weights of a shuffled text with each token back in its place.
 
     The queries of cross-attention are of the other text, which was not shuffled.
     """

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
+from jaxtyping import Int64
 from transformers import StoppingCriteria, StoppingCriteriaList
 
 from playground.decoding.plan import check_context, plan_decoding
@@ -26,7 +27,7 @@ class _Clock(StoppingCriteria):
         self.cancel = cancel
         self.times: list[float] = []
 
-    def __call__(self, input_ids: torch.Tensor, scores: Any, **kwargs: Any) -> Any:
+    def __call__(self, input_ids: Int64[torch.Tensor, "row token"], scores: Any, **kwargs: Any) -> Any:
         self.times.append(time.perf_counter())
         return torch.full((len(input_ids),), self.cancel.is_set(), device=input_ids.device)
 

@@ -5,6 +5,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
+from jaxtyping import Float, Float32
 
 from playground.models.inputs import model_inputs
 from playground.models.loading import LoadedModel
@@ -51,11 +52,10 @@ def written_tokens(loaded: LoadedModel, read: ReadText) -> tuple[Any, ...]:
     return read.target_tokens
 
 
-def losses_of(logits: torch.Tensor, ids: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the logit of each token but the first, and the log of the sum of e^logit  # float32 (token - 1,) each.
-
-    logits: (token, vocabulary)
-    """
+def losses_of(
+    logits: Float[torch.Tensor, "token vocabulary"], ids: list[int]
+) -> tuple[Float32[torch.Tensor, " following"], Float32[torch.Tensor, " following"]]:
+    """Return the logit of each token but the first, and the log of the sum of e^logit."""
     following = torch.tensor(ids[1:], dtype=torch.long, device=logits.device)
     own, sums = [], []
     for start in range(0, len(following), _ROWS):
@@ -67,7 +67,12 @@ def losses_of(logits: torch.Tensor, ids: list[int]) -> tuple[torch.Tensor, torch
     return torch.cat([*own, nothing]), torch.cat([*sums, nothing])
 
 
-def token_loss_of(loaded: LoadedModel, read: ReadText, own: torch.Tensor, sums: torch.Tensor) -> TokenLoss:
+def token_loss_of(
+    loaded: LoadedModel,
+    read: ReadText,
+    own: Float32[torch.Tensor, " following"],
+    sums: Float32[torch.Tensor, " following"],
+) -> TokenLoss:
     """Return the record of what losses_of gave. Raises PlaygroundError where it is not a number."""
     if bool((sums - own).isnan().any()):
         raise not_a_number(loaded)

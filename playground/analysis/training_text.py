@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Bool, Float, Float32, Int64
 
 from playground.analysis.token_loss import check_looks_back
 from playground.decoding.plan import check_context, eos_ids
@@ -63,7 +64,7 @@ def batch_of(examples: Sequence[Example], step: int, batch_size: int) -> list[Ex
     return [examples[(step * size + at) % len(examples)] for at in range(size)]
 
 
-def loss_of(loaded: LoadedModel, examples: Sequence[Example], seed: int = 0) -> tuple[torch.Tensor, int]:
+def loss_of(loaded: LoadedModel, examples: Sequence[Example], seed: int = 0) -> tuple[Float32[torch.Tensor, ""], int]:
     """Return the sum of the losses of all predicted tokens, in nats, and how many there are.
 
     seed: of an encoder's masks
@@ -94,18 +95,20 @@ def working_bytes(loaded: LoadedModel, n_sequences: int, length: int) -> int:
     return spec.n_layers * a_layer + 16 * length * n_sequences * spec.vocabulary_size
 
 
-def _summed(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def _summed(
+    logits: Float[torch.Tensor, "sequence token vocabulary"], labels: Int64[torch.Tensor, "sequence token"]
+) -> Float32[torch.Tensor, ""]:
     return F.cross_entropy(logits.flatten(0, 1).float(), labels.flatten(), reduction="sum", ignore_index=_IGNORED)
 
 
-def _loss_of_pair(loaded: LoadedModel, example: Example) -> tuple[torch.Tensor, int]:
+def _loss_of_pair(loaded: LoadedModel, example: Example) -> tuple[Float32[torch.Tensor, ""], int]:
     inputs = model_inputs(loaded, example.ids, example.target_ids[:-1])
     labels = torch.tensor([example.target_ids[1:]], device=loaded.model.device)
     return _summed(loaded.model(**inputs).logits, labels), labels.numel()
 
 
-def _masked(examples: Sequence[Example], seed: int) -> torch.Tensor:
-    """Return which tokens are hidden: 15 % of each sequence, at least one  # bool (sequence, token)."""
+def _masked(examples: Sequence[Example], seed: int) -> Bool[torch.Tensor, "sequence token"]:
+    """Return which tokens are hidden: 15 % of each sequence, at least one."""
     draw = torch.Generator().manual_seed(seed)
     rows = []
     for example in examples:

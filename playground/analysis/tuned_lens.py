@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
 
 from playground.models.loading import LoadedModel
@@ -26,11 +27,13 @@ ABSENT = (
 class TunedLens:
     """Of each layer, what is added to what it is given, before the final norm reads it: x + W x + b."""
 
-    weights: tuple[torch.Tensor, ...]  # each (d_model, d_model)
-    biases: tuple[torch.Tensor, ...]  # each (d_model,)
+    weights: tuple[Float[torch.Tensor, "d_model d_model"], ...]
+    biases: tuple[Float[torch.Tensor, " d_model"], ...]
 
-    def translate(self, stage: LensStage, states: torch.Tensor) -> torch.Tensor:
-        """Return states as the last layer would write them  # (row, d_model).
+    def translate(
+        self, stage: LensStage, states: Float[torch.Tensor, "row d_model"]
+    ) -> Float[torch.Tensor, "row d_model"]:
+        """Return states as the last layer would write them.
 
         What a layer returns is what the next one is given; that of the last layer stays as it is.
         """

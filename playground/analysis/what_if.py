@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from jaxtyping import Float
 
 from playground.analysis.changes import check_change, check_used, mean_outputs, set_changes
 from playground.analysis.token_loss import losses_of, not_a_number, written_tokens
@@ -81,8 +82,8 @@ def _named(loaded: LoadedModel, before: list[int], ids: list[int]) -> tuple[Toke
 
 def _logits(
     loaded: LoadedModel, read: ReadText, ids: list[int], change: Change, *, checked: int | None = None
-) -> torch.Tensor:
-    """Return the logits of a text under a change  # (token, vocabulary)."""
+) -> Float[torch.Tensor, "token vocabulary"]:
+    """Return the logits of a text under a change."""
     anatomy = anatomy_of(loaded)
     if loaded.spec.kind == "encoder-decoder":
         inputs = model_inputs(loaded, [token.id for token in read.tokens], ids)

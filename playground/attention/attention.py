@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
+from jaxtyping import Float32
 from torch import nn
 
 from playground.attention.capture import Capture
@@ -144,8 +145,10 @@ class Attention:
         self._layers(kind)
         return self.tokens if _SIDES[kind][1] == "source" else self.target_tokens
 
-    def weights(self, layer: int, head: int | None = None, kind: AttentionKind = "self") -> np.ndarray:
-        """Return float32 [query, key] of one head, or [head, query, key] of all heads of the layer."""
+    def weights(
+        self, layer: int, head: int | None = None, kind: AttentionKind = "self"
+    ) -> Float32[np.ndarray, "query key"] | Float32[np.ndarray, "head query key"]:
+        """Return the weights of one head, or of all heads of the layer."""
         layers = self._layers(kind)
         layer = check_place("layer", layer, layers.n_layers)
         if head is None:

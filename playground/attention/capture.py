@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from jaxtyping import Float
 
 from playground.attention.budget import DEFAULT_MAX_BYTES, check_budget
 from playground.attention.eager import run_eagerly
@@ -202,12 +203,9 @@ def _looks_ahead(layers: Layers) -> bool:
 
 
 def _score(
-    logits: torch.Tensor, ids: tuple[int, ...], ends: Sequence[int] | None
+    logits: Float[torch.Tensor, "token vocabulary"], ids: tuple[int, ...], ends: Sequence[int] | None
 ) -> tuple[list[float], list[int], tuple[list[float], list[float], list[float]] | None]:
-    """Return of each token but the first, given those before it: log-probability (nats), rank, and what a reading says.
-
-    logits: (token, vocabulary)
-    """
+    """Return of each token but the first, given those before it: log-probability (nats), rank, what a reading says."""
     log_probs: list[float] = []
     ranks: list[int] = []
     entropies: list[float] = []

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import torch
+from jaxtyping import Float32
 
 from playground.attention.interface import AttentionCall
 from playground.attention.layers import Layers
@@ -12,8 +13,8 @@ from playground.records import PlaygroundError
 
 def counterfactual_weights(
     layers: Layers, layer: int, head: int, hidden: Sequence[int] = (), *, mask_off: bool = False
-) -> torch.Tensor:
-    """Return one head's weights with some keys hidden, or with the mask off  # float32 (query, key).
+) -> Float32[torch.Tensor, "query key"]:
+    """Return one head's weights with some keys hidden, or with the mask off.
 
     `mask_off` lets every query see every key, whatever hid it: causal order or a sliding window. A query with
     nothing left to look at has weights of 0. Where weights go to a sink that is no key (gpt-oss), the sink stays.

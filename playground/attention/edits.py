@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import nn
 
-from playground.attention.interface import additive, causal_mask, looks_back
+from playground.attention.interface import Mask, additive, causal_mask, looks_back
 from playground.records import PlaygroundError
 
 
@@ -27,13 +28,15 @@ class AttentionEdit:
         self,
         function: Callable[..., tuple[torch.Tensor, torch.Tensor | None]],
         module: nn.Module,
-        query: torch.Tensor,
-        key: torch.Tensor,
-        value: torch.Tensor,
-        mask: torch.Tensor | None,
+        query: Float[torch.Tensor, "copy query_head query d_head"],
+        key: Float[torch.Tensor, "copy key_head key d_head"],
+        value: Float[torch.Tensor, "copy key_head key d_value"],
+        mask: Mask | None,
         **kwargs: Any,
-    ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Return what the heads pass on  # (copy, query, head, d_value)."""
+    ) -> tuple[
+        Float[torch.Tensor, "copy query query_head d_value"], Float[torch.Tensor, "copy query_head query key"] | None
+    ]:
+        """Return what the heads pass on, and the weights of what is called."""
         self.used = True
         if mask is None and looks_back(module, query, kwargs):
             mask = causal_mask(query.shape[2], key.shape[2], query.device)[None, None]
@@ -43,8 +46,10 @@ class AttentionEdit:
         output, weights = function(module, query, key, value, mask, **kwargs)
         return (self._spread(output, value, mask) if self.uniform else output), weights
 
-    def _without_edges(self, mask: torch.Tensor) -> torch.Tensor:
-        """Return the mask without the edges  # added to the scores, (copy or 1, head or 1, query, key)."""
+    def _without_edges(
+        self, mask: Float[torch.Tensor, "#copy #query_head query key"]
+    ) -> Float[torch.Tensor, "#copy #query_head query key"]:
+        """Return the mask, which is added to the scores, without the edges."""
         n_queries, n_keys = mask.shape[-2:]
         edges = [(query, key) for query, key in self.edges if query < n_queries and key < n_keys]
         if not edges:
@@ -59,7 +64,12 @@ class AttentionEdit:
             raise PlaygroundError(f"Token {token} would have nothing left to look at: leave it one token at least.")
         return changed
 
-    def _spread(self, output: torch.Tensor, value: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def _spread(
+        self,
+        output: Float[torch.Tensor, "copy query query_head d_value"],
+        value: Float[torch.Tensor, "copy key_head key d_value"],
+        mask: Float[torch.Tensor, "#copy #query_head query key"],
+    ) -> Float[torch.Tensor, "copy query query_head d_value"]:
         allowed = (mask > torch.finfo(mask.dtype).min / 2).float()  # (copy or 1, head or 1, query, key)
         even = allowed / allowed.sum(-1, keepdim=True).clamp_min(1)
         n_copies, n_heads = output.shape[0], output.shape[2]

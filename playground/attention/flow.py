@@ -8,6 +8,7 @@ for the greatest flow. Values, feed-forward layers and cross-attention do not en
 from collections.abc import Iterable, Iterator
 
 import numpy as np
+from jaxtyping import Bool, Float32, Float64
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_flow
 
@@ -22,8 +23,8 @@ MAX_CELLS = 25_000_000  # weights of all layers, averaged over heads: 200 MB
 _UNIT = 2**30
 
 
-def layer_shares(layers: Layers) -> Iterator[np.ndarray]:
-    """Yield what each layer passes from token to token, the lowest first  # float64 (to, from); rows sum to 1.
+def layer_shares(layers: Layers) -> Iterator[Float64[np.ndarray, "token token"]]:
+    """Yield what each layer passes to each token (row) from each (column), the lowest first; rows sum to 1.
 
     That is (mean over heads + identity), each row divided by its sum: half of each where a row of weights sums to 1.
     """
@@ -33,10 +34,10 @@ def layer_shares(layers: Layers) -> Iterator[np.ndarray]:
         yield with_residual / with_residual.sum(axis=-1, keepdims=True)
 
 
-def roll_out(shares: Iterable[np.ndarray], token: int) -> np.ndarray:
-    """Return how much of each input token is in `token` after each layer  # float32 (layer + 1, token)."""
-    mixture: np.ndarray | None = None  # (token, input token)
-    rows: list[np.ndarray] = []
+def roll_out(shares: Iterable[Float64[np.ndarray, "token token"]], token: int) -> Float32[np.ndarray, "stage token"]:
+    """Return how much of each input token is in `token` at first and after each layer."""
+    mixture: Float64[np.ndarray, "token token"] | None = None  # of input tokens (columns)
+    rows: list[Float64[np.ndarray, " token"]] = []
     for shared in shares:
         if mixture is None:
             mixture = np.eye(len(shared))
@@ -46,17 +47,17 @@ def roll_out(shares: Iterable[np.ndarray], token: int) -> np.ndarray:
     return np.stack(rows).astype(np.float32)
 
 
-def max_flow(shares: Iterable[np.ndarray], token: int) -> np.ndarray:
-    """Return the greatest flow from each input token to `token` after each layer  # float32 (layer + 1, token).
+def max_flow(shares: Iterable[Float64[np.ndarray, "token token"]], token: int) -> Float32[np.ndarray, "stage token"]:
+    """Return the greatest flow from each input token to `token`, at first and after each layer.
 
     Raises PlaygroundError, with the numbers, where that would take too long, or weights are not numbers.
     """
     return _max_flow(_stack(shares), token)
 
 
-def _stack(shares: Iterable[np.ndarray]) -> np.ndarray:
-    """Return all layers at once  # float64 (layer, to, from)."""
-    found: list[np.ndarray] = []
+def _stack(shares: Iterable[Float64[np.ndarray, "token token"]]) -> Float64[np.ndarray, "layer token token"]:
+    """Return all layers at once."""
+    found: list[Float64[np.ndarray, "token token"]] = []
     for shared in shares:
         found.append(shared)
         if len(found) * shared.size > MAX_CELLS:
@@ -67,7 +68,7 @@ def _stack(shares: Iterable[np.ndarray]) -> np.ndarray:
     return np.stack(found)
 
 
-def _max_flow(shares: np.ndarray, token: int) -> np.ndarray:
+def _max_flow(shares: Float64[np.ndarray, "layer token token"], token: int) -> Float32[np.ndarray, "stage token"]:
     n_layers, n_tokens, _ = shares.shape
     if not np.isfinite(shares).all():
         raise PlaygroundError("The attention weights of this model are not numbers (NaN): nothing flows.")
@@ -83,7 +84,7 @@ def _max_flow(shares: np.ndarray, token: int) -> np.ndarray:
     return relevance
 
 
-def check_work(used: list[np.ndarray]) -> None:
+def check_work(used: list[Bool[np.ndarray, "_layer token token"]]) -> None:
     """Raise PlaygroundError where the flows would take too long; `used` as of _used, for each layer as the top."""
     n_flows = [int(layers[0].any(axis=0).sum()) for layers in used]
     n_edges = [int(layers.sum()) for layers in used]
@@ -96,8 +97,8 @@ def check_work(used: list[np.ndarray]) -> None:
         )
 
 
-def _used(shares: np.ndarray, token: int) -> np.ndarray:
-    """Return the connections that lead up to `token` at the top  # bool (layer, to, from)."""
+def _used(shares: Float64[np.ndarray, "layer token token"], token: int) -> Bool[np.ndarray, "layer token token"]:
+    """Return the connections that lead up to `token` at the top."""
     used = shares > 0
     reached = np.arange(shares.shape[1]) == token  # (token,)
     for layer in reversed(range(len(shares))):
@@ -106,7 +107,9 @@ def _used(shares: np.ndarray, token: int) -> np.ndarray:
     return used
 
 
-def _network(shares: np.ndarray, used: np.ndarray) -> csr_array:
+def _network(
+    shares: Float64[np.ndarray, "layer token token"], used: Bool[np.ndarray, "layer token token"]
+) -> csr_array:
     """Return the used connections as capacities; node (layer, token) has the number layer * n_tokens + token."""
     n_layers, n_tokens, _ = shares.shape
     layer, to, source = np.nonzero(used)

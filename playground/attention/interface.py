@@ -15,6 +15,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
+from jaxtyping import Bool, Float
 from torch import nn
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
@@ -23,23 +24,30 @@ from transformers.masking_utils import eager_mask, sdpa_mask
 NAME = "playground"
 EAGER_NAME = "playground_eager"  # for models that cannot use sdpa
 
+# True where a query may look, or added to the scores; it may be as long as a cache that is not full
+Mask = (
+    Bool[torch.Tensor, "#copy #query_head #query mask_key"] | Float[torch.Tensor, "#copy #query_head #query mask_key"]
+)
+
 
 @dataclass(frozen=True, eq=False)
 class AttentionCall:
     """What one attention module was called with, after rotary embedding; batch of one."""
 
     module: nn.Module
-    query: torch.Tensor  # (1, query head, query, d_head)
-    key: torch.Tensor  # (1, key head, key, d_head)
-    value: torch.Tensor  # (1, key head, key, d_value)
-    mask: torch.Tensor | None  # bool (True = may look) or added to the scores  # (1, 1 or head, query, key)
+    query: Float[torch.Tensor, "1 query_head query d_head"]
+    key: Float[torch.Tensor, "1 key_head key d_head"]
+    value: Float[torch.Tensor, "1 key_head key d_value"]
+    mask: Mask | None
     scaling: float
     is_causal: bool  # where there is no mask: each query sees the keys up to its own place
     softcap: float | None  # Gemma 2: scores are squeezed to +-softcap
-    sinks: torch.Tensor | None  # one more score, to nowhere  # (head,) gpt-oss, (1, head, query, 1) Inkling 2
-    position_bias: torch.Tensor | None  # T5: added to the scores  # (1, head, query, key)
+    # One more score, to nowhere: that of gpt-oss, that of Inkling 2
+    sinks: Float[torch.Tensor, " query_head"] | Float[torch.Tensor, "1 query_head query 1"] | None
+    position_bias: Float[torch.Tensor, "1 #query_head #query key"] | None  # T5: added to the scores
     arguments: dict[str, Any] = field(default_factory=dict)  # all that the module passed by name
-    output: torch.Tensor | None = None  # what the heads passed on  # (1, query, query head, d_value)
+    # What the heads passed on: (1, query, query_head, d_value), but a family may hand it on otherwise
+    output: Float[torch.Tensor, "..."] | None = None
 
 
 class CallRecorder:
@@ -59,7 +67,7 @@ class CallRecorder:
         self.calls: list[AttentionCall] = []
         self.places: list[int] = []
         self.modules: list[nn.Module] = []
-        self._last: tuple[nn.Module, torch.Tensor] | None = None
+        self._last: tuple[nn.Module, Float[torch.Tensor, "1 query_head query d_head"]] | None = None
 
     def add(self, call: AttentionCall) -> None:
         """Keep a call, if its place is wanted."""
@@ -174,8 +182,8 @@ def is_same(tensor: torch.Tensor, other: torch.Tensor) -> bool:
     return tensor.data_ptr() == other.data_ptr() and tensor.shape == other.shape
 
 
-def eager_weights(call: AttentionCall, queries: slice) -> torch.Tensor:
-    """Return what the eager function of the model's own file makes of some queries  # (head, query, key).
+def eager_weights(call: AttentionCall, queries: slice) -> Float[torch.Tensor, "head query key"]:
+    """Return what the eager function of the model's own file makes of some queries.
 
     Raises LookupError where the file has none.
     """
@@ -195,8 +203,8 @@ def eager_weights(call: AttentionCall, queries: slice) -> torch.Tensor:
     return weights[0]
 
 
-def causal_mask(n_queries: int, n_keys: int, device: torch.device) -> torch.Tensor:
-    """Return where sdpa's is_causal lets a query look: at keys up to its own place  # bool (query, key)."""
+def causal_mask(n_queries: int, n_keys: int, device: torch.device) -> Bool[torch.Tensor, "query key"]:
+    """Return where sdpa's is_causal lets a query look: at keys up to its own place."""
     return torch.ones(n_queries, n_keys, dtype=torch.bool, device=device).tril()
 
 
@@ -209,15 +217,17 @@ def additive(mask: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
 
 def attend_with_weights(
     module: nn.Module,
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    attention_mask: torch.Tensor | None,
+    query: Float[torch.Tensor, "copy query_head query d_head"],
+    key: Float[torch.Tensor, "copy key_head key d_head"],
+    value: Float[torch.Tensor, "copy key_head key d_value"],
+    attention_mask: Mask | None,
     **kwargs: Any,
-) -> tuple[torch.Tensor, torch.Tensor | None]:
+) -> tuple[
+    Float[torch.Tensor, "copy query query_head d_value"], Float[torch.Tensor, "copy query_head query key"] | None
+]:
     """Call the eager function of the model's own file, with the mask in the form that it expects; no edits, no capture.
 
-    Returns what the heads pass on, and the weights  # (copy, query, head, d_value), (copy, head, query, key)
+    Returns what the heads pass on, and the weights.
     """
     if attention_mask is not None:
         attention_mask = additive(attention_mask, query.dtype)
@@ -233,7 +243,7 @@ def _eager_function(module: nn.Module) -> Callable[..., tuple[torch.Tensor, torc
     raise LookupError(f"{type(module).__name__} has no eager attention in its file.")
 
 
-def looks_back(module: nn.Module, query: torch.Tensor, kwargs: dict[str, Any]) -> bool:
+def looks_back(module: nn.Module, query: Float[torch.Tensor, "copy head query d_head"], kwargs: dict[str, Any]) -> bool:
     """Return what sdpa does where it is given no mask (see sdpa_attention_forward)."""
     is_causal = kwargs.get("is_causal")
     return bool(getattr(module, "is_causal", True) if is_causal is None else is_causal) and query.shape[2] > 1

@@ -5,6 +5,7 @@ from functools import cache
 from typing import Protocol
 
 import torch
+from jaxtyping import Float, Float32
 
 from playground.attention.interface import AttentionCall, eager_weights
 from playground.attention.tiles import TilesAhead
@@ -52,20 +53,20 @@ class Layers(Protocol):
         """Return whether the weights of all layers are numbers, not NaN."""
         ...
 
-    def weights(self, layer: int, heads: slice = ALL, queries: slice = ALL) -> torch.Tensor:
-        """Return weights on the CPU  # float32 (head, query, key)."""
+    def weights(self, layer: int, heads: slice = ALL, queries: slice = ALL) -> Float32[torch.Tensor, "head query key"]:
+        """Return weights on the CPU."""
         ...
 
-    def stripes(self, layer: int) -> Iterator[tuple[slice, torch.Tensor]]:
-        """Give all weights, some queries at a time, on the CPU  # float32 (head, query, key).
+    def stripes(self, layer: int) -> Iterator[tuple[slice, Float32[torch.Tensor, "head query key"]]]:
+        """Give all weights, some queries at a time, on the CPU.
 
         For use in torch's inference mode, in which the states were kept. Keys at the end that none of those queries
         sees may be left out.
         """
         ...
 
-    def maxima(self, layer: int, block: tuple[int, int]) -> torch.Tensor:
-        """Return the largest weight of each block of queries by keys, on the CPU  # float32 (head, row, column)."""
+    def maxima(self, layer: int, block: tuple[int, int]) -> Float32[torch.Tensor, "head row column"]:
+        """Return the largest weight of each block of queries by keys, on the CPU."""
         ...
 
     def call(self, layer: int) -> AttentionCall:
@@ -119,21 +120,21 @@ class CapturedLayers:
         sums = [states.sum(dtype=torch.float32) for call in self.calls for states in (call.query, call.key)]
         return bool(torch.stack(sums).isfinite().all())
 
-    def weights(self, layer: int, heads: slice = ALL, queries: slice = ALL) -> torch.Tensor:
+    def weights(self, layer: int, heads: slice = ALL, queries: slice = ALL) -> Float32[torch.Tensor, "head query key"]:
         with torch.inference_mode():
             call = self.calls[layer]
             if self.is_plain(layer):
                 return compute_weights(call, heads, queries)[..., self.keys].cpu()
             return eager_weights(call, queries)[heads, :, self.keys].float().cpu()
 
-    def stripes(self, layer: int) -> Iterator[tuple[slice, torch.Tensor]]:
+    def stripes(self, layer: int) -> Iterator[tuple[slice, Float32[torch.Tensor, "head query key"]]]:
         if not self.is_plain(layer) or self.keys != ALL:
             yield ALL, self.weights(layer)
             return
         for queries, weights in weight_stripes(self.calls[layer]):
             yield queries, weights.cpu()
 
-    def maxima(self, layer: int, block: tuple[int, int]) -> torch.Tensor:
+    def maxima(self, layer: int, block: tuple[int, int]) -> Float32[torch.Tensor, "head row column"]:
         if self.tiles is not None and (found := self.tiles.of(self.calls[layer], block)) is not None:
             return found
         if not self.is_plain(layer) or self.keys != ALL:
@@ -158,11 +159,11 @@ class OutputLayers:
 
     def __init__(
         self,
-        outputs: Sequence[torch.Tensor],
+        outputs: Sequence[Float[torch.Tensor, "1 _head query key"]],
         indices: Sequence[int] | None = None,
         traces: Sequence[Trace | None] | None = None,
     ) -> None:
-        self.outputs = outputs  # each (1, head, query, key)
+        self.outputs = outputs
         self.indices = tuple(range(len(outputs)) if indices is None else indices)
         self.traces = [None] * len(outputs) if traces is None else traces
         self.call = cache(self._call)
@@ -185,13 +186,13 @@ class OutputLayers:
     def are_numbers(self) -> bool:
         return not any(bool(output.sum(dtype=torch.float32).isnan()) for output in self.outputs)
 
-    def weights(self, layer: int, heads: slice = ALL, queries: slice = ALL) -> torch.Tensor:
+    def weights(self, layer: int, heads: slice = ALL, queries: slice = ALL) -> Float32[torch.Tensor, "head query key"]:
         return self.outputs[layer][0, heads, queries].float().cpu()
 
-    def stripes(self, layer: int) -> Iterator[tuple[slice, torch.Tensor]]:
+    def stripes(self, layer: int) -> Iterator[tuple[slice, Float32[torch.Tensor, "head query key"]]]:
         yield ALL, self.weights(layer)
 
-    def maxima(self, layer: int, block: tuple[int, int]) -> torch.Tensor:
+    def maxima(self, layer: int, block: tuple[int, int]) -> Float32[torch.Tensor, "head row column"]:
         return pooled(self.weights(layer), block)
 
     def _call(self, layer: int) -> AttentionCall:
@@ -208,8 +209,10 @@ class OutputLayers:
         return call
 
 
-def pooled(weights: torch.Tensor, block: tuple[int, int]) -> torch.Tensor:
-    """Return the largest weight of each block  # (head, query, key) -> (head, row, column)."""
+def pooled(
+    weights: Float32[torch.Tensor, "head query key"], block: tuple[int, int]
+) -> Float32[torch.Tensor, "head row column"]:
+    """Return the largest weight of each block."""
     return torch.nn.functional.max_pool2d(weights, block, ceil_mode=True)
 
 

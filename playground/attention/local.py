@@ -3,12 +3,15 @@
 from typing import Any
 
 import torch
+from jaxtyping import Float
 
 from playground.records import AttentionKind
 
 
-def unfolded(config: Any, kind: AttentionKind, index: int, layer: Any, size: tuple[int, int]) -> torch.Tensor | None:
-    """Return one layer's weights as (1, head, query, key); None for what is no weight of a query for a key.
+def unfolded(
+    config: Any, kind: AttentionKind, index: int, layer: Any, size: tuple[int, int]
+) -> Float[torch.Tensor, "1 head query key"] | None:
+    """Return one layer's weights; None for what is no weight of a query for a key.
 
     layer: as the model gives it; size: how many queries and keys there are. What goes to tokens that a model makes
     up for itself is not among the keys.
@@ -38,11 +41,10 @@ def unfolded(config: Any, kind: AttentionKind, index: int, layer: Any, size: tup
     return weights
 
 
-def _from_band(layer: torch.Tensor, reach: int) -> torch.Tensor:
-    """Lay out weights for the keys from `reach` before each query to `reach` after it.
-
-    layer: (1, head, query, 2 * reach + 1)
-    """
+def _from_band(
+    layer: Float[torch.Tensor, "1 head query band"], reach: int
+) -> Float[torch.Tensor, "1 head query query"]:
+    """Lay out weights for the keys from `reach` before each query to `reach` after it."""
     _, n_heads, n_queries, width = layer.shape
     dense = layer.new_zeros(1, n_heads, n_queries, n_queries + 2 * reach)
     places = torch.arange(n_queries, device=layer.device)[:, None] + torch.arange(width, device=layer.device)
@@ -50,11 +52,16 @@ def _from_band(layer: torch.Tensor, reach: int) -> torch.Tensor:
     return dense[..., reach : reach + n_queries]
 
 
-def _from_blocks(blocks: torch.Tensor, size: tuple[int, int], first: int = 0, before: int = 0) -> torch.Tensor:
+def _from_blocks(
+    blocks: Float[torch.Tensor, "head block block_query block_key"],
+    size: tuple[int, int],
+    first: int = 0,
+    before: int = 0,
+) -> Float[torch.Tensor, "1 head query key"]:
     """Lay out weights that are given by blocks of queries.
 
-    blocks: (head, block, query, key); the first block begins `first` queries before the text, and each block's keys
-    begin `before` keys before its queries. What lies before the first block is the end of the last one (Reformer).
+    The first block begins `first` queries before the text, and each block's keys begin `before` keys before its
+    queries. What lies before the first block is the end of the last one (Reformer).
     """
     n_heads, n_blocks, length, n_keys = blocks.shape
     n_places = n_blocks * length

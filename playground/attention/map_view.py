@@ -3,6 +3,7 @@
 from typing import Protocol
 
 import numpy as np
+from jaxtyping import Float32
 
 from playground.records import AttentionKind, MapView
 
@@ -10,16 +11,20 @@ from playground.records import AttentionKind, MapView
 class Weights(Protocol):
     """Gives the weights of one head or of all heads of a layer, as Attention does."""
 
-    def weights(self, layer: int, head: int | None = None, kind: AttentionKind = "self") -> np.ndarray: ...
+    def weights(
+        self, layer: int, head: int | None = None, kind: AttentionKind = "self"
+    ) -> Float32[np.ndarray, "query key"] | Float32[np.ndarray, "head query key"]: ...
 
 
-def view_weights(attention: Weights, layer: int, head: int, kind: AttentionKind, view: MapView) -> np.ndarray:
-    """Return what `view` makes of the weights  # float32 (query, key).
+def view_weights(
+    attention: Weights, layer: int, head: int, kind: AttentionKind, view: MapView
+) -> Float32[np.ndarray, "query key"]:
+    """Return what `view` makes of the weights.
 
     The first token is left out of each head before anything else. Raises PlaygroundError for a head out of range.
     """
 
-    def weights_of(layer: int, head: int | None) -> np.ndarray:
+    def weights_of(layer: int, head: int | None) -> Float32[np.ndarray, "*head query key"]:
         weights = attention.weights(layer, head, kind)
         return without_first(weights) if view.hide_first else weights
 
@@ -32,8 +37,8 @@ def view_weights(attention: Weights, layer: int, head: int, kind: AttentionKind,
     return weights_of(layer, head)
 
 
-def without_first(weights: np.ndarray) -> np.ndarray:
-    """Return weights with the first key's at zero and the rest of each row summing to 1  # (..., query, key).
+def without_first(weights: Float32[np.ndarray, "*head query key"]) -> Float32[np.ndarray, "*head query key"]:
+    """Return weights with the first key's at zero and the rest of each row summing to 1.
 
     A row that looked at nothing else stays at zero.
     """

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 
 import torch
+from jaxtyping import Float32
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
@@ -28,8 +29,10 @@ _HARMLESS = re.compile(
 )
 
 
-def transformed_values(model: nn.Module, call: AttentionCall, heads: slice) -> torch.Tensor:
-    """Return f(x) of every key, for some heads  # float32 (head, key, d_model).
+def transformed_values(
+    model: nn.Module, call: AttentionCall, heads: slice
+) -> Float32[torch.Tensor, "head key d_model"]:
+    """Return f(x) of every key, for some heads.
 
     Summed over all heads, weights @ f(x), and the bias of find_output_projection, is what the attention adds to the
     residual stream (in a post-norm model before its norm). Raises PlaygroundError as find_output_projection does.

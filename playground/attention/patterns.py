@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Float32, Float64, Int64
 
 from playground.attention.layers import Layers
 from playground.models.cores import on_all_cores
@@ -58,19 +59,20 @@ def score_patterns(
 class _LayerSums:
     """What the scores of a layer are means of: sums over queries, the patterns in their order and "uniform" last."""
 
-    put: np.ndarray  # float64 [pattern, head], weight on the pattern's keys
-    even: np.ndarray  # float64 [pattern], what a head would put there that looks at all keys alike
-    n_queries: np.ndarray  # int64 [pattern]
+    put: Float64[np.ndarray, "pattern head"]  # weight on the pattern's keys
+    even: Float64[np.ndarray, " pattern"]  # what a head would put there that looks at all keys alike
+    n_queries: Int64[np.ndarray, " pattern"]
     sees_ahead: bool = False
 
 
 @torch.inference_mode()
 def _score_layer(
-    stripes: Iterable[tuple[slice, torch.Tensor]], cells: Sequence[tuple[torch.Tensor, ...]]
+    stripes: Iterable[tuple[slice, Float32[torch.Tensor, "head query key"]]],
+    cells: Sequence[tuple[Int64[torch.Tensor, " _cell"], ...]],
 ) -> _LayerSums:
     """Return the sums of one layer.
 
-    cells: of each pattern the query and the key of each of its cells, in the order of the queries  # int64 (cell,)
+    cells: of each pattern the query and the key of each of its cells, in the order of the queries
     """
     sums: _LayerSums | None = None
     for queries, weights in stripes:  # (head, query, key)
@@ -107,8 +109,8 @@ def _score_layer(
     return sums
 
 
-def self_keys(ids: Sequence[int]) -> dict[PatternName, torch.Tensor]:
-    """Return the keys of each pattern of a text that looks at itself  # bool (query, key)."""
+def self_keys(ids: Sequence[int]) -> dict[PatternName, Bool[torch.Tensor, "query key"]]:
+    """Return the keys of each pattern of a text that looks at itself."""
     n_tokens = len(ids)
     token = torch.tensor(ids)
     place = torch.arange(n_tokens)
@@ -129,13 +131,15 @@ def self_keys(ids: Sequence[int]) -> dict[PatternName, torch.Tensor]:
     }
 
 
-def cross_keys(n_queries: int, n_keys: int) -> dict[PatternName, torch.Tensor]:
-    """Return the keys of each pattern of a text that looks at another  # bool (query, key)."""
+def cross_keys(n_queries: int, n_keys: int) -> dict[PatternName, Bool[torch.Tensor, "query key"]]:
+    """Return the keys of each pattern of a text that looks at another."""
     return {"first": (torch.arange(n_keys) == 0).expand(n_queries, n_keys)}
 
 
-def _uniformity(weights: torch.Tensor, n_visible: torch.Tensor) -> torch.Tensor:
-    """Return the sum over queries of entropy / log(keys that may be seen), where those are several  # float64 (head,).
+def _uniformity(
+    weights: Float32[torch.Tensor, "head query key"], n_visible: Int64[torch.Tensor, " query"]
+) -> Float64[torch.Tensor, " head"]:
+    """Return the sum over queries of entropy / log(keys that may be seen), where those are several.
 
     Of weights w with a sum s, below 1 where a part goes to a sink that is no key, it is -sum(w log w) / s + log s.
     """

@@ -4,17 +4,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from jaxtyping import Float
 
 
 @dataclass(frozen=True, eq=False)
 class Product:
     """Queries times keys: scaling * q . k + added."""
 
-    query: torch.Tensor  # (head, query, d_head)
-    key: torch.Tensor  # (key head, key, d_head)
+    query: Float[torch.Tensor, "query_head query d_head"]
+    key: Float[torch.Tensor, "key_head key d_head"]
     shape: torch.Size  # of the result, as the model has it
     scaling: float = 1.0
-    added: torch.Tensor | None = None  # (head or 1, query or 1, key)
+    added: Float[torch.Tensor, "#query_head #query key"] | None = None
 
 
 def read_product(name: str, args: tuple[Any, ...], kwargs: dict[str, Any], result: torch.Tensor) -> Product | None:
@@ -51,8 +52,10 @@ def _read_einsum(equation: str, one: torch.Tensor, other: torch.Tensor, shape: t
 
 def value_and_output(
     name: str, args: tuple[Any, ...], weights: torch.Tensor, result: torch.Tensor
-) -> tuple[torch.Tensor | None, torch.Tensor | None]:
-    """Return the values (head, key, d_value), and weights times values (head, query, d_value), of such a product.
+) -> tuple[
+    Float[torch.Tensor, "value_head key d_value"] | None, Float[torch.Tensor, "query_head query d_value"] | None
+]:
+    """Return the values, and weights times values, of such a product.
 
     Both are None where the operation is no product of weights and values.
     """

@@ -4,6 +4,7 @@ import math
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import torch
+from jaxtyping import Float32
 
 from playground.attention.interface import AttentionCall
 from playground.attention.weights import block_maxima, is_plain
@@ -26,7 +27,8 @@ class TilesAhead:
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(1) if has_free_core() else None
-        self._found: dict[int, Future[torch.Tensor | None]] = {}  # by the call, which is kept as long as this is
+        # By the call, which is kept as long as this is
+        self._found: dict[int, Future[Float32[torch.Tensor, "head row column"] | None]] = {}
 
     def begin(self, call: AttentionCall) -> None:
         """Work on a call that has just been kept."""
@@ -38,14 +40,14 @@ class TilesAhead:
         if self._pool is not None:
             self._pool.shutdown(wait=False)
 
-    def of(self, call: AttentionCall, block: tuple[int, int]) -> torch.Tensor | None:
-        """Return the maxima of a call  # float32 (head, row, column), None where they were not worked out."""
+    def of(self, call: AttentionCall, block: tuple[int, int]) -> Float32[torch.Tensor, "head row column"] | None:
+        """Return the maxima of a call, None where they were not worked out."""
         found = self._found.get(id(call))
         if found is None or block != block_of(call.query.shape[2], call.key.shape[2]):
             return None
         return found.result()
 
 
-def _maxima_of(call: AttentionCall) -> torch.Tensor | None:
+def _maxima_of(call: AttentionCall) -> Float32[torch.Tensor, "head row column"] | None:
     with torch.inference_mode():
         return block_maxima(call, block_of(call.query.shape[2], call.key.shape[2])) if is_plain(call) else None

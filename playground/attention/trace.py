@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakIdKeyDictionary
@@ -62,8 +63,8 @@ class Trace:
 
     scores: Scores
     module: nn.Module | None  # whose code took the softmax
-    value: torch.Tensor | None = None  # (value head, key, d_value)
-    output: torch.Tensor | None = None  # (head, query, d_value)
+    value: Float[torch.Tensor, "value_head key d_value"] | None = None
+    output: Float[torch.Tensor, "query_head query d_value"] | None = None
 
     def tensors(self) -> Iterator[torch.Tensor]:
         """Yield all tensors that are kept."""
@@ -79,12 +80,12 @@ class Tracer(TorchFunctionMode):
     """Follows the scores of every attention module that runs in this context.
 
     sizes: the numbers of queries and keys that scores may have
-    `softmaxes`: what came out of each softmax over four axes, each (1, head, query, key)
+    `softmaxes`: what came out of each softmax over four axes
     """
 
     def __init__(self, sizes: Sequence[tuple[int, int]]) -> None:
         super().__init__()
-        self.softmaxes: list[torch.Tensor] = []
+        self.softmaxes: list[Float[torch.Tensor, "1 head query key"]] = []
         self._sizes = set(sizes)
         self._scores: WeakIdKeyDictionary = WeakIdKeyDictionary()  # tensor -> Scores
         self._traces: WeakIdKeyDictionary = WeakIdKeyDictionary()  # scores and weights -> Trace

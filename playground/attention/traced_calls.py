@@ -1,6 +1,7 @@
 """A followed way from q . k to the weights, as the attention call that it amounts to."""
 
 import torch
+from jaxtyping import Bool, Float32, Shaped
 
 from playground.attention.interface import AttentionCall
 from playground.attention.trace import Operation, Trace
@@ -49,8 +50,8 @@ class _Reading:
         n_heads, n_queries, _ = product.query.shape
         self._shape = (n_heads, n_queries, product.key.shape[1])
         self.scaling = product.scaling
-        self.bias = product.query.new_zeros(self._shape, dtype=torch.float32)
-        self.hidden = torch.zeros_like(self.bias, dtype=torch.bool)
+        self.bias: Float32[torch.Tensor, "head query key"] = product.query.new_zeros(self._shape, dtype=torch.float32)
+        self.hidden: Bool[torch.Tensor, "head query key"] = torch.zeros_like(self.bias, dtype=torch.bool)
         self.touched = torch.zeros_like(self.hidden)  # changed in a way that only a hidden score may be
         if product.added is not None:
             self._add(product.added)
@@ -109,8 +110,10 @@ def _factor(operation: Operation) -> float | None:
     return 1.0 / other if operation.name in ("div", "truediv", "true_divide") and operation.is_first else None
 
 
-def _same_rows(table: torch.Tensor, *, queries: bool = False) -> torch.Tensor:
-    """Return a table of (head, query, key) with one row where all heads, and with `queries` all queries, are alike."""
+def _same_rows(
+    table: Shaped[torch.Tensor, "head query key"], *, queries: bool = False
+) -> Shaped[torch.Tensor, "#head #query key"]:
+    """Return a table with one row where all heads, and with `queries` all queries, are alike."""
     for axis in (0, 1) if queries else (0,):
         first = table.narrow(axis, 0, 1)
         if torch.equal(first.expand_as(table), table):

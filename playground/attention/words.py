@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
+from jaxtyping import Float32
 
 from playground.records import Token, Word
 
@@ -29,8 +30,10 @@ def group_words(tokens: Sequence[Token]) -> tuple[Word, ...]:
     return tuple(_word(tokens, start, stop) for start, stop in pairwise([*starts, len(tokens)]))
 
 
-def merge_words(weights: np.ndarray, query_words: Sequence[Word], key_words: Sequence[Word]) -> np.ndarray:
-    """Return weights between words  # float32 (..., query, key) -> (..., query word, key word)."""
+def merge_words(
+    weights: Float32[np.ndarray, "*head query key"], query_words: Sequence[Word], key_words: Sequence[Word]
+) -> Float32[np.ndarray, "*head query_word key_word"]:
+    """Return weights between words."""
     to_words = np.add.reduceat(weights, [word.start for word in key_words], axis=-1)
     from_words = np.add.reduceat(to_words, [word.start for word in query_words], axis=-2)
     n_tokens = np.array([word.stop - word.start for word in query_words], dtype=weights.dtype)

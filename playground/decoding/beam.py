@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from jaxtyping import Float32, Int64
 from transformers import StoppingCriteria
 
 from playground.decoding.plan import Plan
@@ -52,13 +53,15 @@ class BeamRecorder(StoppingCriteria):
         self._n_given = plan.n_given
         self._n_begun = len(plan.begun_ids)
         self._nodes: list[_Node] = []
-        self._continuations: torch.Tensor | None = None  # (continuation, length)
+        self._continuations: Int64[torch.Tensor, "continuation token"] | None = None
         self._continuation_nodes: list[int] = []  # -1 where it has none
         self._row_nodes: list[int | None] = []
 
-    def before_filters(self, input_ids: torch.Tensor, scores: torch.Tensor) -> None:
+    def before_filters(
+        self, input_ids: Int64[torch.Tensor, "row token"], scores: Float32[torch.Tensor, "row vocabulary"]
+    ) -> None:
         check_logits(scores)
-        self._rows, self._raw = input_ids, scores  # (row, length), (row, vocabulary)
+        self._rows, self._raw = input_ids, scores
         if self._continuations is None:  # all rows are the prompt, and transformers lets only the first live
             self._row_nodes = [None] * len(input_ids)
             self._row_scores = torch.full((len(input_ids),), -1e9, device=scores.device)
@@ -71,14 +74,16 @@ class BeamRecorder(StoppingCriteria):
         scores_of = [-1e9 if node is None or node.ended else node.score for node in rows]
         self._row_scores = torch.tensor(scores_of, device=scores.device)
 
-    def after_filters(self, input_ids: torch.Tensor, scores: torch.Tensor) -> None:
+    def after_filters(
+        self, input_ids: Int64[torch.Tensor, "row token"], scores: Float32[torch.Tensor, "row vocabulary"]
+    ) -> None:
         self._filtered = scores
         lives = self._row_scores > _DEAD_SCORE
         if not bool((scores[lives].amax(dim=-1) > -torch.inf).any()):
             raise NothingLeftError
 
     def __call__(self, input_ids: Any, scores: Any, **kwargs: Any) -> Any:
-        """Take in the best continuations  # (continuation, length); return which of them are to end."""
+        """Take in the best continuations  # (continuation, token); return which of them are to end."""
         self._report(input_ids)
         self._is_cancelled = self._cancel.is_set()  # once: the tree must say what the search is told
         self._record(input_ids)
@@ -151,7 +156,7 @@ class BeamRecorder(StoppingCriteria):
             if index >= 0 and not self._nodes[index].ended:
                 self._nodes[index].state = "running" if index in running else "pruned"
 
-    def _record(self, continuations: torch.Tensor) -> None:
+    def _record(self, continuations: Int64[torch.Tensor, "continuation token"]) -> None:
         """Add a node for every continuation of a running hypothesis, best first."""
         parent_rows = _match(continuations[:, :-1], self._rows)
         ids = continuations[:, -1].tolist()
@@ -190,16 +195,16 @@ class BeamRecorder(StoppingCriteria):
         places = [place for place, over in enumerate(ended) if not over]
         return set(sorted(places, key=lambda place: -totals[place])[: self._num_beams])
 
-    def _ended(self, continuations: torch.Tensor) -> list[bool]:
+    def _ended(self, continuations: Int64[torch.Tensor, "continuation token"]) -> list[bool]:
         """Return which continuations are complete: by length, an end-of-text, a stop string, or since it is to stop."""
         generated = self._generated(continuations)
         full = len(generated[0]) >= self._plan.max_new_tokens or self._is_cancelled
         return [full or ids[-1] in self._plan.eos_ids or self.hits_stop_string(ids) for ids in generated]
 
-    def _generated(self, sequences: torch.Tensor) -> list[list[int]]:
+    def _generated(self, sequences: Int64[torch.Tensor, "sequence token"]) -> list[list[int]]:
         return sequences[:, self._n_given :].tolist()
 
-    def _report(self, continuations: torch.Tensor) -> None:
+    def _report(self, continuations: Int64[torch.Tensor, "continuation token"]) -> None:
         ids = continuations[0, self._n_given + self._n_begun :].tolist()
         labels = tuple(self._codec.candidate_text(id)[1] for id in ids)
         self._emit(BeamProgress(step=len(ids), text=self._codec.decode(ids), token_labels=labels))
@@ -224,10 +229,7 @@ def chain_tree(steps: Sequence[Step], settings: GenerationSettings) -> BeamTree:
     return BeamTree(tuple(nodes), 1, settings.length_penalty, settings.early_stopping, settings.max_new_tokens)
 
 
-def _match(wanted: torch.Tensor, among: torch.Tensor) -> list[int]:
-    """Return for each sequence of `wanted` the place of the first equal one of `among`.
-
-    wanted: (n, length), among: (m, length); each is known to be there.
-    """
-    equal = (wanted[:, None] == among[None]).all(dim=-1)  # (n, m)
+def _match(wanted: Int64[torch.Tensor, "sequence token"], among: Int64[torch.Tensor, "other token"]) -> list[int]:
+    """Return for each sequence of `wanted` the place of the first equal one of `among`: each is known to be there."""
+    equal = (wanted[:, None] == among[None]).all(dim=-1)  # (sequence, other)
     return equal.int().argmax(dim=-1).tolist()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import torch
+from jaxtyping import Float, Float32, Int64
 from transformers import DynamicCache, GenerationMixin, LogitsProcessor
 
 from playground.decoding.processors import Draw, check_highest
@@ -46,7 +47,9 @@ def tensors_of(cache: Any) -> list[torch.Tensor]:
     return [tensor for layer in cache.layers for tensor in (layer.keys, layer.values)]
 
 
-def with_room(cache: Sequence[torch.Tensor], n_tokens: int) -> list[torch.Tensor]:
+def with_room(
+    cache: Sequence[Float[torch.Tensor, "batch _key_head _token _width"]], n_tokens: int
+) -> list[Float[torch.Tensor, "batch _key_head _token _width"]]:
     """Return a cache in memory that has room for `n_tokens` more, as a traced step needs it.
 
     A position's heads lie together, so that the strides do not depend on the room.
@@ -62,9 +65,9 @@ def with_room(cache: Sequence[torch.Tensor], n_tokens: int) -> list[torch.Tensor
 @torch.inference_mode()
 def continue_text(
     model: Any,
-    ids: torch.Tensor,
+    ids: Int64[torch.Tensor, "1 token"],
     processors: Sequence[LogitsProcessor],
-    take: Callable[[int, list[torch.Tensor]], bool],
+    take: Callable[[int, list[Float32[torch.Tensor, "1 vocabulary"]]], bool],
     *,
     eos_ids: Collection[int],
     max_new_tokens: int,
@@ -73,8 +76,8 @@ def continue_text(
 ) -> None:
     """Take the likeliest token of the processed scores, or the one that is drawn, up to `max_new_tokens` times.
 
-    ids: (1, prompt). `take` is given each chosen token's id, and the scores before the processors and after each,
-    float32 (1, vocabulary); it returns whether the text is over.
+    ids: the prompt. `take` is given each chosen token's id, and the scores before the processors and after each; it
+    returns whether the text is over.
     step: the model's step as trace_step gives it, where there is one.
     Raises PlaygroundError where the scores to choose by are not numbers.
     """

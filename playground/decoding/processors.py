@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
 import torch
+from jaxtyping import Float32, Int64
 from torch.overrides import TorchFunctionMode
 from transformers import (
     LogitsProcessor,
@@ -60,7 +61,9 @@ def build_filters(
 class Tap(LogitsProcessor):
     """Shows ids and scores at its place in the list to `see`, and hands the scores on unchanged."""
 
-    def __init__(self, see: Callable[[torch.Tensor, torch.Tensor], None]) -> None:
+    def __init__(
+        self, see: Callable[[Int64[torch.Tensor, "row token"], Float32[torch.Tensor, "row vocabulary"]], None]
+    ) -> None:
         self._see = see
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.Tensor) -> torch.Tensor:
@@ -79,17 +82,17 @@ class Draw(LogitsProcessor):
         """n_before: how many draws have been made already: the first one here is the next of the same seed."""
         self.generator = torch.Generator(device).manual_seed(seed)
         self._n_before = n_before
-        self.exponentials: torch.Tensor | None = None  # of the last draw  # (row, vocabulary)
+        self.exponentials: Float32[torch.Tensor, "row vocabulary"] | None = None  # of the last draw
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.Tensor) -> torch.Tensor:
         drawn = self.choose(scores.softmax(dim=-1))
         return torch.full_like(scores, -torch.inf).scatter_(1, drawn, 0.0)
 
-    def choose(self, probs: torch.Tensor) -> torch.Tensor:
-        """Return one token a row, (row, 1), drawn as torch.multinomial draws it from probs (row, vocabulary)."""
+    def choose(self, probs: Float32[torch.Tensor, "row vocabulary"]) -> Int64[torch.Tensor, "row 1"]:
+        """Return one token a row, drawn as torch.multinomial draws it."""
         return self.race(probs).indices
 
-    def race(self, probs: torch.Tensor) -> torch.return_types.max:
+    def race(self, probs: Float32[torch.Tensor, "row vocabulary"]) -> torch.return_types.max:
         """Return the same tokens, (row, 1), and how fast each was, (row, 1): NaN where the probabilities are NaN.
 
         Each token waits for an exponential time divided by its probability, and the first one wins; torch divides
@@ -125,13 +128,13 @@ class NothingLeftError(Exception):
     """The filters have left no token to choose."""
 
 
-def check_choice(input_ids: torch.Tensor, scores: torch.Tensor) -> None:
-    """Raise NothingLeftError where no token of a row is possible; scores: (row, vocabulary)."""
+def check_choice(input_ids: Int64[torch.Tensor, "row token"], scores: Float32[torch.Tensor, "row vocabulary"]) -> None:
+    """Raise NothingLeftError where no token of a row is possible."""
     if -math.inf in scores.amax(dim=-1).tolist():
         raise NothingLeftError
 
 
-def check_logits(logits: torch.Tensor) -> None:
+def check_logits(logits: Float32[torch.Tensor, "row vocabulary"]) -> None:
     """Raise PlaygroundError where no token can be chosen: not-a-number, infinite, or nothing possible."""
     for highest in logits.amax(dim=-1).tolist():  # NaN where any is
         check_highest(highest)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Float32, Int64
 
 from playground.models.codec import TokenCodec
 from playground.records import Candidates, Draw, Funnel, Step, Token
@@ -21,7 +22,7 @@ class Choice:
     """A chosen token in the distribution that it was chosen from."""
 
     id: int
-    probabilities: np.ndarray  # float32 [stage]
+    probabilities: np.ndarray  # float32 [stage]; unchecked: each node of a search has one
     rank: int
 
 
@@ -29,24 +30,24 @@ class Choice:
 class Distribution:
     """The most likely tokens of one step; best first."""
 
-    ids: np.ndarray  # int64 [candidate]
-    probabilities: np.ndarray  # float32 [stage, candidate]: the model's own, and after each stage of the filters
+    ids: Int64[np.ndarray, " candidate"]
+    probabilities: Float32[np.ndarray, "stage candidate"]  # the model's own, and after each stage of the filters
     entropy_bits: float
     n_kept: int
     end_probability: float
 
 
 def observe(
-    raw: torch.Tensor,
-    filtered: torch.Tensor,
+    raw: Float32[torch.Tensor, "row vocabulary"],
+    filtered: Float32[torch.Tensor, "row vocabulary"],
     ids: list[int],
     rows: list[int] | None = None,
     end_ids: Collection[int] = (),
 ) -> tuple[list[Distribution], list[Choice]]:
     """Return the distribution of each row, and of each chosen id its place in the distribution of its row.
 
-    raw, filtered: float32 logits (or log-probabilities) before and after the filters  # (row, vocabulary)
-    ids, rows: of each choice its token id and its row; without `rows` one choice a row  # (choice,)
+    raw, filtered: logits (or log-probabilities) before and after the filters
+    ids, rows: of each choice its token id and its row; without `rows` one choice a row
     end_ids: the tokens that end a text
     """
     stages = observe_stages(raw, [] if filtered is raw else [filtered])
@@ -64,7 +65,7 @@ class Race(NamedTuple):
     """How a token was drawn: each waits its time, and the first one wins (see records.Draw)."""
 
     time: float  # of the chosen one
-    likely_times: np.ndarray  # float32 [candidate]
+    likely_times: Float32[np.ndarray, " candidate"]
     second: int
     second_place: int | None  # among the likely ones
     second_time: float  # infinite where nothing else was possible
@@ -72,18 +73,20 @@ class Race(NamedTuple):
 
 
 class Stages(NamedTuple):
-    """What is computed of the distributions of several rows, stage by stage; all float32 [row, vocabulary]."""
+    """What is computed of the distributions of several rows, stage by stage."""
 
-    logits: np.ndarray  # of the first stage, the model's own
-    log_probs: np.ndarray
-    kept: list[np.ndarray]  # bool: what is possible after each stage
-    probs: list[np.ndarray]
+    logits: Float32[np.ndarray, "row vocabulary"]  # of the first stage, the model's own
+    log_probs: Float32[np.ndarray, "row vocabulary"]
+    kept: list[Bool[np.ndarray, "row vocabulary"]]  # what is possible after each stage
+    probs: list[Float32[np.ndarray, "row vocabulary"]]
 
 
-def observe_stages(raw: torch.Tensor, filtered: Sequence[torch.Tensor]) -> Stages:
+def observe_stages(
+    raw: Float32[torch.Tensor, "row vocabulary"], filtered: Sequence[Float32[torch.Tensor, "row vocabulary"]]
+) -> Stages:
     """Return the distributions before the filters and after each of them.
 
-    raw, filtered: float32 logits (or log-probabilities)  # (row, vocabulary)
+    raw, filtered: logits (or log-probabilities)
     """
     # NumPy, since this runs beside the decoding: torch would gather a second team of threads for the same cores
     logits = raw.cpu().numpy()
@@ -134,13 +137,15 @@ def describe_stages(
     return distributions, [Choice(*values) for values in zip(ids, chosen_probs, ranks, strict=True)]
 
 
-def _count(rows: np.ndarray) -> list[int]:
-    """Return how many are true in each row of a bool [row, vocabulary]; row by row NumPy is ten times as fast."""
+def _count(rows: Bool[np.ndarray, "row vocabulary"]) -> list[int]:
+    """Return how many are true in each row; row by row NumPy is ten times as fast."""
     return [int(np.count_nonzero(row)) for row in rows]
 
 
-def _exponentials(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return logits less the highest of the row, their exponentials, and the sums of these [row, 1]; float32."""
+def _exponentials(
+    logits: Float32[np.ndarray, "row vocabulary"],
+) -> tuple[Float32[np.ndarray, "row vocabulary"], Float32[np.ndarray, "row vocabulary"], Float32[np.ndarray, "row 1"]]:
+    """Return logits less the highest of the row, their exponentials, and the sums of these."""
     highest = logits.max(axis=-1, keepdims=True)
     highest[highest == -np.inf] = 0.0  # of several beams, the filters may have left nothing to one
     shifted = logits - highest
@@ -148,22 +153,26 @@ def _exponentials(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarra
     return shifted, exponentials, _totals(exponentials)
 
 
-def _totals(exponentials: np.ndarray) -> np.ndarray:
-    """Return what makes probabilities of exponentials, [row, 1]; 1 where none is possible, so that all are 0."""
+def _totals(exponentials: Float32[np.ndarray, "row vocabulary"]) -> Float32[np.ndarray, "row 1"]:
+    """Return what makes probabilities of exponentials; 1 where none is possible, so that all are 0."""
     totals = exponentials.sum(axis=-1, keepdims=True)
     totals[totals == 0.0] = 1.0
     return totals
 
 
-def _only_removes(left: np.ndarray, is_left: np.ndarray, before: np.ndarray) -> bool:
+def _only_removes(
+    left: Float32[np.ndarray, "row vocabulary"],
+    is_left: Bool[np.ndarray, "row vocabulary"],
+    before: Float32[np.ndarray, "row vocabulary"],
+) -> bool:
     """Tell whether a filter removed tokens and changed no other, and left the likeliest of each row."""
     if not np.array_equal(left.max(axis=-1), before.max(axis=-1)):
         return False
     return bool(((left == before) | ~is_left).all())
 
 
-def _most_likely(logits: np.ndarray, count: int) -> np.ndarray:
-    """Return the ids of the `count` largest logits of each row, largest first  # (row, count)."""
+def _most_likely(logits: Float32[np.ndarray, "row vocabulary"], count: int) -> Int64[np.ndarray, "row candidate"]:
+    """Return the ids of the `count` largest logits of each row, largest first."""
     largest = np.argpartition(logits, -count, axis=-1)[:, -count:]
     order = np.argsort(-np.take_along_axis(logits, largest, -1), axis=-1, kind="stable")
     return np.take_along_axis(largest, order, -1)
@@ -180,11 +189,16 @@ def count_survivors(stages: Stages) -> list[Survivors]:
     return [Survivors(tuple(count), tuple(share)) for count, share in zip(counts, shares, strict=True)]
 
 
-def run_races(probs: np.ndarray, exponentials: np.ndarray, ids: Sequence[int], likely: np.ndarray) -> list[Race]:
+def run_races(
+    probs: Float32[np.ndarray, "row vocabulary"],
+    exponentials: Float32[np.ndarray, "row vocabulary"],
+    ids: Sequence[int],
+    likely: Int64[np.ndarray, "row candidate"],
+) -> list[Race]:
     """Return of each row the race that chose its token.
 
-    probs, exponentials: what was drawn from, and what torch.multinomial divided it by  # float32 [row, vocabulary]
-    ids, likely: of each row the chosen token, and those whose times are kept  # int64 [row, candidate]
+    probs, exponentials: what was drawn from, and what torch.multinomial divided it by
+    ids, likely: of each row the chosen token, and those whose times are kept
     """
     speeds = probs / exponentials
     rows = np.arange(len(ids))

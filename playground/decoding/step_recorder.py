@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from jaxtyping import Float32, Int64
 from transformers import (
     LogitsProcessor,
     NoRepeatNGramLogitsProcessor,
@@ -49,7 +50,7 @@ _MAY_EMPTY = (
 
 class _Gathered(NamedTuple):
     id: int
-    stages: list[torch.Tensor]  # logits before the filters and after each stage of them, each (1, vocabulary)
+    stages: list[Float32[torch.Tensor, "1 vocabulary"]]  # logits before the filters and after each stage of them
     exponentials: Any  # (row, vocabulary), that the tokens were drawn with; None where nothing is drawn
     token: Token | None  # None where its text is not needed while decoding
 
@@ -127,11 +128,15 @@ class StepRecorder(StoppingCriteria):
         """Whether `flush` would emit steps."""
         return bool(self._gathered or self._observed)
 
-    def before_filters(self, input_ids: torch.Tensor, scores: torch.Tensor) -> None:
+    def before_filters(
+        self, input_ids: Int64[torch.Tensor, "row token"], scores: Float32[torch.Tensor, "row vocabulary"]
+    ) -> None:
         check_logits(scores)
         self._seen = [scores[:1]]  # each (1, vocabulary)
 
-    def after_filter(self, input_ids: torch.Tensor, scores: torch.Tensor) -> None:
+    def after_filter(
+        self, input_ids: Int64[torch.Tensor, "row token"], scores: Float32[torch.Tensor, "row vocabulary"]
+    ) -> None:
         self._seen.append(scores[:1])
 
     def __call__(self, input_ids: Any, scores: Any, **kwargs: Any) -> Any:
@@ -146,7 +151,7 @@ class StepRecorder(StoppingCriteria):
                 self._over[row] = ids[-1] in self._end_ids or self._stop.ends_ids(ids)
         return torch.tensor([over or self._stops_all for over in self._over], device=input_ids.device)
 
-    def take(self, id: int, stages: list[torch.Tensor]) -> bool:
+    def take(self, id: int, stages: list[Float32[torch.Tensor, "1 vocabulary"]]) -> bool:
         """Take in the chosen token, and the scores before the filters and after each; return whether it is the last."""
         return self._take(id, [stages[place] for place in self._places])
 

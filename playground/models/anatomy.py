@@ -12,6 +12,7 @@ from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
 import torch
+from jaxtyping import Float
 from torch import nn
 from transformers.modeling_outputs import BaseModelOutput
 
@@ -87,11 +88,13 @@ def anatomy_of(loaded: LoadedModel) -> Anatomy:
 
 
 @torch.inference_mode()
-def unembed(loaded: LoadedModel, anatomy: Anatomy, rows: torch.Tensor) -> torch.Tensor:
-    """Return the logits that the model would give, were `rows` what its last layer returns  # (row, vocabulary).
+def unembed(
+    loaded: LoadedModel, anatomy: Anatomy, rows: Float[torch.Tensor, "row d_model"]
+) -> Float[torch.Tensor, "row vocabulary"]:
+    """Return the logits that the model would give, were `rows` what its last layer returns.
 
-    rows: (row, d_model). All that stands behind the layers is the model's own code: final norm, unembedding, what
-    scales or squeezes the logits.
+    All that stands behind the layers is the model's own code: final norm, unembedding, what scales or squeezes the
+    logits.
     """
     device = loaded.model.device
     states = rows[:, None]  # (row, 1, d_model)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
@@ -41,7 +42,7 @@ class Watch:
 
     calls: list[ModuleCall] = field(default_factory=list)
     events: list[AttentionEvent] = field(default_factory=list)
-    logits: torch.Tensor | None = None
+    logits: Float[torch.Tensor, "1 token vocabulary"] | None = None
     _clock: int = 0
     _open: list[tuple[nn.Module, int, Any]] = field(default_factory=list)
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
+from jaxtyping import Float32
 
 from playground.records import Token
 from playground.views.figure import base_layout, set_axes, strip_axis
@@ -13,14 +14,20 @@ from playground.views.palette import SeriesName, series_color
 
 
 def draw_two_losses(
-    tokens: Sequence[Token], before: np.ndarray, after: np.ndarray, names: tuple[str, str]
+    tokens: Sequence[Token],
+    before: Float32[np.ndarray, " token"],
+    after: Float32[np.ndarray, " token"],
+    names: tuple[str, str],
 ) -> go.Figure:
     """Draw two bars a token, its losses in nats; what is not a number has none."""
     labels = axis_labels(tokens)
     figure = go.Figure(
         layout=base_layout(height=240, barmode="group", bargap=0.15, meta={"hover": "plotly", "strip": True})
     )
-    bars: list[tuple[SeriesName, str, np.ndarray]] = [("before", names[0], before), ("chosen", names[1], after)]
+    bars: list[tuple[SeriesName, str, Float32[np.ndarray, " token"]]] = [
+        ("before", names[0], before),
+        ("chosen", names[1], after),
+    ]
     for series, name, losses in bars:
         figure.add_bar(
             x=labels,

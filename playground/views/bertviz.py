@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float32
 
 from playground.records import LayerMaps, PlaygroundError, Token
 from playground.views.labels import elide, plain_label
@@ -126,9 +127,9 @@ def check_lines(n_layers: int, n_heads: int, n_tokens: int) -> None:
 
 
 def attention_of(
-    layers: Sequence[np.ndarray], query_tokens: Sequence[Token], key_tokens: Sequence[Token]
+    layers: Sequence[Float32[np.ndarray, "_head query key"]], query_tokens: Sequence[Token], key_tokens: Sequence[Token]
 ) -> dict[str, object]:
-    """Return what both views call an attention; layers: of each float32 [head, query, key]."""
+    """Return what both views call an attention."""
     return {
         "name": None,
         "attn": [np.round(weights.astype(float), 4).tolist() for weights in layers],

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
+from jaxtyping import Float32, UInt16
 
 from playground.records import HeadMap, Token
 from playground.views.figure import base_layout, set_axes
@@ -15,18 +16,25 @@ LEAST_RANGE = 0.05  # of a difference of texts: what is next to nothing shall no
 COMPACT_SCALE = 65535  # values as uint16: half the bytes of float32, and exact to 0.00002
 
 
-def compact_weights(weights: np.ndarray, low: float = 0, top: float = 1) -> np.ndarray:
+def compact_weights(
+    weights: Float32[np.ndarray, "row column"], low: float = 0, top: float = 1
+) -> UInt16[np.ndarray, "row column"]:
     """Return values in [low, top] as uint16, 0 = low and 65535 = top; not-a-number becomes 0."""
     part = (np.nan_to_num(np.clip(weights, low, top)) - low) / (top - low)
     return np.rint(part * COMPACT_SCALE).astype(np.uint16)
 
 
 def shares_heatmap(
-    shares: np.ndarray, columns: Sequence[Token], rows: Sequence[str], *, compact: bool, hovertemplate: str
+    shares: Float32[np.ndarray, "row token"],
+    columns: Sequence[Token],
+    rows: Sequence[str],
+    *,
+    compact: bool,
+    hovertemplate: str,
 ) -> go.Heatmap:
     """Return rows of shares from 0 to 1 over the tokens of a text, without a colour bar.
 
-    shares: float32 [row, token]; compact: as of draw_head_map, the page words the hover itself.
+    compact: as of draw_head_map, the page words the hover itself.
     """
     return go.Heatmap(
         z=compact_weights(shares) if compact else shares,

@@ -5,6 +5,7 @@ import math
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float32, Int64
 
 from playground.records import QueryKeyRow
 from playground.views.labels import plain_label
@@ -55,7 +56,7 @@ def inside_head_json(row: QueryKeyRow | None, *, message: str = "", causal: bool
     ).replace("<", "\\u003c")
 
 
-def choose_keys(row: QueryKeyRow) -> tuple[np.ndarray, int, float]:
+def choose_keys(row: QueryKeyRow) -> tuple[Int64[np.ndarray, " shown"], int, float]:
     """Return the keys to show, in the order of the text, how many the query looks at besides, and their weight."""
     hidden = np.flatnonzero(np.isneginf(row.masked))
     visible = np.flatnonzero(~np.isneginf(row.masked))
@@ -64,7 +65,7 @@ def choose_keys(row: QueryKeyRow) -> tuple[np.ndarray, int, float]:
     return shown, len(visible) - len(largest), float(row.weights[visible].sum() - row.weights[largest].sum())
 
 
-def rounded(vector: np.ndarray) -> list[float]:
+def rounded(vector: Float32[np.ndarray, " entry"]) -> list[float]:
     """Return a vector with what is seen of it in a strip of colours."""
     return [round(float(value), 3) for value in vector]
 

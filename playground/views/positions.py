@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
+from jaxtyping import Float32
 
 from playground.records import PositionalSignal
 from playground.views.figure import base_layout
@@ -67,7 +68,7 @@ def positions_sentence(signal: PositionalSignal, head: int) -> str:
     return "Nothing in this model's code tells it where a token stands: only the mask gives an order."
 
 
-def _heatmap(z: np.ndarray, x: str, y: str, what: str, colours: Mapping[str, Any]) -> go.Figure:
+def _heatmap(z: Float32[np.ndarray, "row column"], x: str, y: str, what: str, colours: Mapping[str, Any]) -> go.Figure:
     figure = go.Figure(
         go.Heatmap(
             z=z.astype(np.float32),

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
+from jaxtyping import Float
 
 from playground.records import Reading, Step
 from playground.views.figure import base_layout, set_axes, strip_axis
@@ -105,5 +106,5 @@ def strip_highlight(place: int) -> str:
     return json.dumps({"step": place} if place >= 0 else {})
 
 
-def _plain(values: np.ndarray) -> list[float | None]:
+def _plain(values: Float[np.ndarray, " token"]) -> list[float | None]:
     return [float(value) if np.isfinite(value) else None for value in values]

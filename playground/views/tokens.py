@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
+from jaxtyping import Float32
 
 from playground.records import Step, Token, TokenScore
 
@@ -72,10 +73,10 @@ def step_lines(steps: Iterable[Step]) -> str:
     )
 
 
-def tint_of(weights: np.ndarray, looking: int, first: int = 0, *, causal: bool = True) -> str:
+def tint_of(weights: Float32[np.ndarray, " key"], looking: int, first: int = 0, *, causal: bool = True) -> str:
     """Return where one head looked, for the chips: JSON of {looking, first, causal, weights}.
 
-    weights: float32 [key], of the tokens from `first` on; looking: the token that looked; causal: it could not see
+    weights: of the tokens from `first` on; looking: the token that looked; causal: it could not see
     what comes after it.
     """
     rounded = [float(f"{weight:.3g}") for weight in weights]

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import plotly.graph_objects as go
+from jaxtyping import Float32
 
 from playground.records import AttentionExplains, Change, ChangedText, HeadImportance, Token, WhatIf
 from playground.views.before_after import draw_two_losses, two_texts_html
@@ -155,7 +156,12 @@ def heads_highlight(change: Change) -> str:
 
 
 def _head_chart(
-    values: np.ndarray, hover: list[list[str]], *, ends: tuple[float, float], scale: ScaleName, title: str
+    values: Float32[np.ndarray, "layer head"],
+    hover: list[list[str]],
+    *,
+    ends: tuple[float, float],
+    scale: ScaleName,
+    title: str,
 ) -> go.Figure:
     """Return values as cells whose middles are at half numbers, so that lines stand between them."""
     n_layers, n_heads = values.shape

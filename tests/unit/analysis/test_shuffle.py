@@ -10,7 +10,7 @@ from playground.records import TextIds
 
 def test_aligned_by_hand():
     order = (0, 2, 1)  # the shuffled text has tokens 0, 2, 1
-    weights = np.array([[1, 0, 0], [0.25, 0.75, 0], [0.5, 0.125, 0.375]])
+    weights = np.array([[1, 0, 0], [0.25, 0.75, 0], [0.5, 0.125, 0.375]], np.float32)
     # Token 1 stands last: it gives 0.5 to token 0, 0.375 to itself, 0.125 to token 2
     np.testing.assert_array_equal(align(weights, order), [[1, 0, 0], [0.5, 0.375, 0.125], [0.25, 0, 0.75]])
 
