@@ -59,7 +59,7 @@ def names_a_shape(hint: object) -> bool:
 def jaxtyped_where_needed(*, typechecker: Callable[[Callable], Callable]) -> Callable[[Any], Any]:
     """Do what `jaxtyping.jaxtyped` does, but where no shape is named leave its wrapper out: it takes 20 µs a call.
 
-    Functions are called so often that it was a third of the time of the tests of decoding.
+    Functions are called so often that it was nearly half of the time of the tests of decoding.
     """
 
     def decorate(thing: Any) -> Any:
