@@ -407,17 +407,31 @@ def test_a_logit_that_is_no_number_is_told_though_its_token_is_suppressed(tiny, 
         handle.remove()
 
 
+@pytest.fixture
+def seen_beside(monkeypatch):
+    """Give an event until which the decoding stands still at each token: the thread beside it may be late."""
+    seen, gather = threading.Event(), step_recorder.StepRecorder._gather
+
+    def gather_and_wait(*args):
+        gather(*args)
+        assert seen.wait(60)
+
+    monkeypatch.setattr(step_recorder.StepRecorder, "_gather", gather_and_wait)
+    monkeypatch.setattr("playground.decoding.run._OBSERVE_S", 0.001)
+    return seen
+
+
 @pytest.mark.parametrize("family", ["gpt2", "bart"])
 @pytest.mark.parametrize(
     "options", [{"strategy": "greedy"}, {"seed": 3, "stop": ("e", "o"), "repetition_penalty": 1.2}]
 )
-def test_steps_are_the_same_made_beside_the_decoding_and_in_it(tiny, monkeypatch, family, options):
+def test_steps_are_the_same_made_beside_the_decoding_and_in_it(tiny, monkeypatch, seen_beside, family, options):
     settings = {"max_new_tokens": 40, "temperature": 1.3, "top_k": 30, **options}
-    monkeypatch.setattr("playground.decoding.run._OBSERVE_S", 0.001)
     observe, threads = step_recorder.observe_stages, set()
 
     def observe_stages(raw, filtered):
         threads.add(threading.current_thread())
+        seen_beside.set()
         return observe(raw, filtered)
 
     monkeypatch.setattr(step_recorder, "observe_stages", observe_stages)
@@ -425,6 +439,10 @@ def test_steps_are_the_same_made_beside_the_decoding_and_in_it(tiny, monkeypatch
     for has_free_core in (True, False):
         monkeypatch.setattr("playground.decoding.run.has_free_core", lambda free=has_free_core: free)
         threads.clear()
+        if has_free_core:
+            seen_beside.clear()
+        else:
+            seen_beside.set()
         records.append(tiny(family).lm.generate(PROMPT, **settings))
         assert bool(threads - {threading.current_thread()}) == has_free_core
     beside, within = records
@@ -433,15 +451,15 @@ def test_steps_are_the_same_made_beside_the_decoding_and_in_it(tiny, monkeypatch
         assert one.funnel.probabilities.tolist() == other.funnel.probabilities.tolist()
 
 
-def test_what_fails_beside_the_decoding_is_raised(tiny, monkeypatch):
+def test_what_fails_beside_the_decoding_is_raised(tiny, monkeypatch, seen_beside):
     observe = step_recorder.observe_stages
 
     def fail(raw, filtered):
+        seen_beside.set()
         if threading.current_thread() is not threading.main_thread():
             raise ArithmeticError("beside")
         return observe(raw, filtered)
 
-    monkeypatch.setattr("playground.decoding.run._OBSERVE_S", 0.001)
     monkeypatch.setattr("playground.decoding.run.has_free_core", lambda: True)
     monkeypatch.setattr(step_recorder, "observe_stages", fail)
     with pytest.raises(ArithmeticError, match="beside"):
