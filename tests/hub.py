@@ -103,6 +103,7 @@ class Answer(BaseHTTPRequestHandler):
     """Answers one request."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else the body waits for the head to be acknowledged, 40 ms
     hub: Hub
 
     def log_message(self, format, *args):
