@@ -149,3 +149,49 @@ def test_whatever_is_asked_for_is_answered_and_no_stream_is_left(blank: Page, ad
     assert blank.evaluate("window.requests") > 6
     blank.wait_for_function("() => window.streams === window.ended")
     assert blank.evaluate("window.brokenOff") == 0
+
+
+# The page learns of the first of some requests last.
+FIRST_LAST = """
+const fetched = window.fetch;
+window.late = 0;
+window.fetch = async (input, options) => {
+    const isLate = String(input.url ?? input).includes("/queue/join") && window.late > 0;
+    const wait = isLate ? (window.late -= 300) : 0;
+    const answer = await fetched(input, options);
+    if (wait > 0) await new Promise((go) => setTimeout(go, wait));
+    return answer;
+};
+"""
+
+
+def test_the_answer_to_the_last_press_is_shown_last(blank: Page, address: str) -> None:
+    """A fault once: of five tokens that were written the page now and then showed three or four."""
+    blank.add_init_script(FIRST_LAST)
+    blank.goto(address)
+    expect(blank.locator("#generate")).to_be_enabled()
+    blank.locator("#prompt textarea").fill("Once upon a time")
+    expect(blank.locator("#room")).to_contain_text("4 + 64 of 512")
+    blank.wait_for_timeout(500)
+    blank.evaluate(
+        "() => { window.late = 1800; for (let n = 0; n < 5; n += 1) document.querySelector('#one-token').click(); }"
+    )
+    expect(blank.locator("#status")).to_contain_text("5 tokens so far")
+    blank.wait_for_timeout(2500)
+    expect(blank.locator("#status")).to_contain_text("5 tokens so far")
+    expect(blank.locator("#tokens [data-token-index]")).to_have_count(9)
+
+
+def test_the_page_falls_silent_after_quick_typing(blank: Page, address: str) -> None:
+    """A fault once: it asked for the same seventy times a second, for ever."""
+    asked: list[str] = []
+    blank.on("request", lambda request: asked.append(request.url))
+    blank.goto(address)
+    expect(blank.locator("#generate")).to_be_enabled()
+    blank.locator("#prompt textarea").fill("")
+    blank.locator("#prompt textarea").press_sequentially("The old man lived in a little house by the sea", delay=20)
+    expect(blank.locator("#room")).to_contain_text("11 + 64 of 512")
+    blank.wait_for_timeout(2000)
+    asked.clear()
+    blank.wait_for_timeout(2000)
+    assert asked == []
