@@ -1,4 +1,9 @@
-"""Bytes as people read them."""
+"""Numbers of things and of bytes as people read them."""
+
+
+def say_count(n: int, what: str) -> str:
+    """Return a number of things of which the name has a regular plural: 1 token, 3,000 tokens."""
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
 
 
 def say_bytes(n_bytes: float) -> str:

@@ -54,17 +54,17 @@ EARLY_ANSWERS = Mend(
     "v[E]=t,y.add(E),E in g&&(g[E].forEach(e=>{e.msg===`process_completed`&&y.delete(E),t(e)}),delete g[E]),"
     "h.open||!y.size||await this.open_stream()",
 )
-# Of two requests of one kind, such as two presses of a button, the page may know the later one first; then it showed the
-# answer to the earlier one last: a token fewer than were written. Here the later one is sent when the earlier is known.
+# Of two requests of one kind, such as two presses of a button, the page may know the later one first; then it showed
+# the answer to the earlier one last: a token fewer than were written. Here each is sent when the one before is known.
 ONE_BY_ONE = Mend(
     "index-",
     "return b(`${l.root}${te}/${p}?${ke}`,{...Ee,session_hash:u},t)",
     "let n=()=>b(`${l.root}${te}/${p}?${ke}`,{...Ee,session_hash:u},t),r=this.joins||={};"
     "return r[C]=Promise.resolve(r[C]).then(n,n)",
 )
-# What happens while its like is being answered waits until then. Then all that listens to it was begun, not only what had
-# waited: of that some waited in turn and began all once more, and after a few keys struck quickly the page asked the
-# server seventy times a second, for ever.
+# What happens while its like is being answered waits until then. Then all that listens to it was begun, not only what
+# had waited: of that some waited in turn and began all once more, and after a few keys struck quickly the page asked
+# the server seventy times a second, for ever.
 DEFERRED_ALONE = Mend(
     "Blocks-",
     "this.queue.has(r.id)&&(this.queue.delete(r.id),this.dispatch(e))}}catch{",

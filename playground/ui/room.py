@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from playground.records import ModelKind, ModelSpec, PlaygroundError, ReadText
+from playground.records.sizes import say_count
 from playground.ui.status import status_line
 from playground.ui.text_panel import ANALYSE
 
@@ -42,7 +43,7 @@ def unknown_line(words: Sequence[str], most: int = 6) -> str:
 def analysis_line(read: ReadText, spec: ModelSpec) -> str:
     """Return what was read without generating, what was left out, and what is missing for all of its attention."""
     n_read = len(read.tokens) + len(read.target_tokens)
-    parts = [f"{n_read} tokens, read without generating."]
+    parts = [f"{say_count(n_read, 'token')}, read without generating."]
     if read.n_left_out:
         parts.append(f"The model reads {spec.context_length}: the last {read.n_left_out} were left out.")
     if spec.kind == "encoder-decoder" and not read.ids.target_ids:
@@ -55,13 +56,13 @@ def analysis_line(read: ReadText, spec: ModelSpec) -> str:
 
 def count_line(n_tokens: int, context: int | None) -> str:
     """Return how many tokens a text has, of how many that can be read."""
-    return f"{n_tokens} tokens" if context is None else f"{n_tokens} of {context} tokens"
+    return say_count(n_tokens, "token") if context is None else f"{n_tokens} of {context} tokens"
 
 
 def two_texts_line(n_source: int, n_new: int, context: int | None) -> str:
     """Return how source and target fit an encoder-decoder, which reads and writes beside each other."""
     if context is None:
-        return status_line(f"{n_source} tokens to read, at most {n_new} to write")
+        return status_line(f"{say_count(n_source, 'token')} to read, at most {n_new} to write")
     if n_source > context:
         return status_line(
             f"The prompt has {n_source} tokens, the model reads {context}: shorten it by at least "
@@ -78,7 +79,7 @@ def two_texts_line(n_source: int, n_new: int, context: int | None) -> str:
 def one_text_line(n_prompt: int, n_new: int, context: int | None) -> str:
     """Return how prompt and output fit the context of a decoder, which goes on where the prompt ends."""
     if context is None:
-        return status_line(f"{n_prompt} tokens")
+        return status_line(say_count(n_prompt, "token"))
     left = context - n_prompt
     if left <= 0:
         return status_line(

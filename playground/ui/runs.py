@@ -10,6 +10,7 @@ import gradio as gr
 from playground.backends.protocol import Backend
 from playground.records import GenerationSettings, PlaygroundError, RunTree
 from playground.records.run_tree import n_shared
+from playground.records.sizes import say_count
 from playground.ui.controls.decoding import DecodingControls, settings_from
 from playground.ui.latest import latest_counts
 from playground.ui.shown_text import session_of
@@ -165,7 +166,7 @@ class Runs:
         is_untouched = before is not None and (prompt, model) == (before.record.prompt, before.record.model)
         return {
             **self.panel.another_text(lines + step_lines(record.steps), session.selected),
-            self.status: status_line(f"{len(record.steps)} tokens, as they were written."),
+            self.status: status_line(f"{say_count(len(record.steps), 'token')}, as they were written."),
             self.panel.prompt: record.prompt if is_untouched else gr.skip(),
             self.panel.model: record.model if is_untouched and record.model != model else gr.skip(),
             self.visit: visit,

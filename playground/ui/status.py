@@ -8,6 +8,7 @@ from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar
 import gradio as gr
 
 from playground.records import GenerationRecord, PlaygroundError
+from playground.records.sizes import say_count
 from playground.views.labels import plain_label
 
 Tone = Literal["quiet", "busy", "error"]
@@ -96,7 +97,7 @@ def status_line(text: str, tone: Tone = "quiet") -> str:
 def describe_run(record: GenerationRecord) -> str:
     """Return what a run did: its length, its speed, and why it ended."""
     if record.finish_reason == "paused":
-        return f"{len(record.steps)} tokens so far, one at a time."
+        return f"{say_count(len(record.steps), 'token')} so far, one at a time."
     count = len(record.written)
     speed = count / record.duration_s if record.duration_s > 0 else 0.0
     reasons = {
@@ -108,9 +109,9 @@ def describe_run(record: GenerationRecord) -> str:
         "memory": "there was not enough memory to go on: take fewer beams, fewer texts or a shorter one",
         "nothing-left": "the filters left no token to choose: allow a word again, or larger groups to repeat",
     }
-    tokens = "1 token" if count == 1 else f"{count} tokens"
     return (
-        f"{tokens} in {record.duration_s:.1f} s ({speed:.0f} a second); ended because {reasons[record.finish_reason]}."
+        f"{say_count(count, 'token')} in {record.duration_s:.1f} s ({speed:.0f} a second); "
+        f"ended because {reasons[record.finish_reason]}."
         f"{_loop_line(record)}"
     )
 

@@ -9,6 +9,7 @@ import gradio as gr
 
 from playground.backends.protocol import Backend
 from playground.records import BeamProgress, GenerationRecord, GenerationSettings, PlaygroundError, Step
+from playground.records.sizes import say_count
 from playground.ui.cancellations import Cancellations
 from playground.ui.room import checked_writer
 from playground.ui.shown_text import session_of, session_of_text
@@ -141,4 +142,6 @@ def continued(
 
 def progress_line(event: BeamProgress) -> str:
     """Return how far a beam search is, whose text is not there before its end."""
-    return status_line(f"Beam search, {event.step} tokens; the best beam at this moment: {event.text}", "busy")
+    return status_line(
+        f"Beam search, {say_count(event.step, 'token')}; the best beam at this moment: {event.text}", "busy"
+    )

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 
 from playground.records import ModelCard, StackSizes
+from playground.records.sizes import say_count
 
 WIDTH = 340
 LEFT, RIGHT = 26, WIDTH - 26  # of the boxes; the frame of a layer stands around them
@@ -161,7 +162,7 @@ def _feed_forward(card: ModelCard, stack: StackSizes) -> Part:
 
 
 def _heads(stack: StackSizes) -> str:
-    heads = "1 query head" if stack.n_query_heads == 1 else f"{stack.n_query_heads} query heads"
+    heads = say_count(stack.n_query_heads, "query head")
     return f"{heads} of width {stack.d_head}" if stack.d_head else heads
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from playground.records import LayerMaps, PlaygroundError, Token
+from playground.records.sizes import say_count
 from playground.views.labels import elide, plain_label
 from playground.views.palette import ASSETS
 
@@ -118,7 +119,7 @@ def check_lines(n_layers: int, n_heads: int, n_tokens: int) -> None:
     fitting = most_layers(n_heads, n_tokens)
     longest = int((MOST_MODEL_LINES / (n_heads * (1 if not fitting else n_layers))) ** 0.5)
     layers = "a single layer" if n_layers == 1 else f"{n_layers} layers"
-    at_most = f"at most {fitting} {'layer' if fitting == 1 else 'layers'}, or " if fitting else ""
+    at_most = f"at most {say_count(fitting, 'layer')}, or " if fitting else ""
     raise PlaygroundError(
         f"BertViz draws a line for each layer, head and pair of tokens: {n_lines:,} for {layers} of this text, and a "
         f"browser stands still beyond {MOST_MODEL_LINES:,}. Choose {at_most}a text of at most {longest} tokens"

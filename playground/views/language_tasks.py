@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from playground.records import LabelScore, LanguageTask, ReferenceScore, Token
+from playground.records.sizes import say_count
 from playground.views.candidate_bars import Bars, draw_candidate_bars
 from playground.views.tables import scrolled_table
 
@@ -25,8 +26,7 @@ def draw_labels(scores: Sequence[LabelScore]) -> go.Figure:
 def labels_sentence(scores: Sequence[LabelScore]) -> str:
     """Return what the model finds likeliest, with the numbers it is decided by; not escaped."""
     parts = [
-        f"“{score.label}” {score.log_prob_nats:.2f} nats over {len(score.tokens)} "
-        f"{'token' if len(score.tokens) == 1 else 'tokens'}"
+        f"“{score.label}” {score.log_prob_nats:.2f} nats over {say_count(len(score.tokens), 'token')}"
         for score in scores
     ]
     return (

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from playground.records import GenerationRecord, RunNode, RunTree
 from playground.records.run_tree import n_shared
+from playground.records.sizes import say_count
 from playground.views.labels import plain_label
 
 _EXCERPT = 70  # characters of a text
@@ -81,8 +82,7 @@ def _note(record: GenerationRecord) -> str:
     if not record.steps:
         return "no token"
     bits = -sum(step.log_probability for step in record.steps) / len(record.steps) / math.log(2)
-    count = "1 token" if len(record.steps) == 1 else f"{len(record.steps)} tokens"
-    return f"{count}, {bits:.2f} bits each"
+    return f"{say_count(len(record.steps), 'token')}, {bits:.2f} bits each"
 
 
 def _head(text: str) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from playground.records import TokenLoss
+from playground.records.sizes import say_count
 from playground.views.figure import base_layout, set_axes, strip_axis
 from playground.views.labels import axis_labels, elide, plain_label
 from playground.views.palette import series_color
@@ -56,7 +57,7 @@ def loss_sentence(loss: TokenLoss, what: str = "This text") -> str:
     """Return the whole in one sentence; not escaped."""
     if not loss.n_predicted:
         return f"{what} is one token, which nothing stands before: there is no loss yet."
-    n = "1 token" if loss.n_predicted == 1 else f"{loss.n_predicted} tokens"
+    n = say_count(loss.n_predicted, "token")
     by_character = loss.bits_per_character
     more = "" if math.isnan(by_character) else f"; {by_character:.3f} bits a character"
     return (

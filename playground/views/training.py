@@ -6,7 +6,7 @@ import math
 import plotly.graph_objects as go
 
 from playground.records import TokenLoss, TrainedLoss, Training, TrainingPlan, shown_name
-from playground.records.sizes import say_bytes
+from playground.records.sizes import say_bytes, say_count
 from playground.views.figure import base_layout
 from playground.views.labels import plain_label
 from playground.views.palette import series_color
@@ -40,7 +40,7 @@ def progress_html(training: Training) -> str:
 def training_sentence(training: Training) -> str:
     """Return how far a training is, or how it ended; not escaped."""
     n_done = training.n_done
-    steps = "1 step" if n_done == 1 else f"{n_done} steps"
+    steps = say_count(n_done, "step")
     if training.state == "diverged":
         return (
             f"The loss was not a number any more, so the last step was undone: the copy is as after {steps}. "
@@ -53,9 +53,9 @@ def training_sentence(training: Training) -> str:
         norm = training.gradient_norms[-1]
         return f"Step {n_done} of {training.n_wanted}: loss {last:.3f} nats, length of the gradient {norm:.3g}."
     stopped = "You stopped it. " if training.state == "stopped" else ""
-    of = "1 sequence" if training.n_sequences == 1 else f"{training.n_sequences} sequences"
     return (
-        f"{stopped}{steps} on {of} ({training.n_tokens:,} tokens), the last ones in {training.duration_s:.1f} s. The "
+        f"{stopped}{steps} on {say_count(training.n_sequences, 'sequence')} "
+        f"({say_count(training.n_tokens, 'token')}), the last ones in {training.duration_s:.1f} s. The "
         f"last step took the loss of what it read from {last:.3f} to {training.loss_after_nats:.3f} nats."
     )
 

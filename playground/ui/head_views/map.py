@@ -20,6 +20,7 @@ from playground.records import (
     Word,
     shown_name,
 )
+from playground.records.sizes import say_count
 from playground.ui.components import build_chart
 from playground.ui.fields import choice_of
 from playground.ui.head_views.base import HINT
@@ -171,7 +172,9 @@ def kept_note(kept: KeptText | None) -> str:
     """Return which text is kept, as HTML."""
     if kept is None:
         return "<p>No text is kept yet.</p>"
-    return f"<p>Kept: <b>{html.escape(kept.name)}</b> ({kept.n_tokens} tokens, {html.escape(kept.model)})</p>"
+    return (
+        f"<p>Kept: <b>{html.escape(kept.name)}</b> ({say_count(kept.n_tokens, 'token')}, {html.escape(kept.model)})</p>"
+    )
 
 
 def shown_map(backend: Backend, session: Session) -> HeadMap:

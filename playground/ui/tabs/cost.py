@@ -8,6 +8,7 @@ import gradio as gr
 
 from playground.backends.protocol import Backend
 from playground.records import CostAssumptions, ModelCost, PlaygroundError, Speed
+from playground.records.sizes import say_count
 from playground.ui.components import build_chart, build_heading, no_chart
 from playground.ui.head_views.base import drawn_of_text
 from playground.ui.session import Session
@@ -91,10 +92,10 @@ class CostTab:
 
     def show_speed(self, speed: Speed, *, is_done: bool) -> str:
         """Return what was measured."""
-        rounds = "1 round" if speed.n_rounds == 1 else f"{speed.n_rounds} rounds"
         return status_line(
             f"{speed.tokens_per_s:.0f} tokens/s, first token after {1000 * speed.first_token_s:.0f} ms behind "
-            f"{speed.n_tokens} tokens: medians of {rounds}, one text at a time, not traced.",
+            f"{say_count(speed.n_tokens, 'token')}: medians of {say_count(speed.n_rounds, 'round')}, "
+            "one text at a time, not traced.",
             "quiet" if is_done else "busy",
         )
 

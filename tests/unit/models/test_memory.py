@@ -5,7 +5,6 @@ import torch
 from torch import nn
 
 from playground.models import memory
-from playground.records.sizes import say_bytes
 
 CPU = torch.device("cpu")
 
@@ -52,22 +51,3 @@ def test_shared_weights_take_their_memory_once():
     model.register_buffer("table", torch.zeros(10, dtype=torch.int64))
     assert memory.model_bytes(model) == 16 * 4 + 10 * 8
     assert memory.model_bytes(model.to("meta")) == 0
-
-
-@pytest.mark.parametrize(
-    ("n_bytes", "words"),
-    [
-        (0, "0 bytes"),
-        (999, "999 bytes"),
-        (1000, "1 kB"),
-        (23_612_345, "23.6 MB"),
-        (99_960_000, "100 MB"),
-        (548_105_171, "548 MB"),
-        (999_600_000, "1 GB"),
-        (2_471_645_608, "2.47 GB"),
-        (1.5e12, "1.5 TB"),
-        (2e18, "2,000,000 TB"),
-    ],
-)
-def test_bytes_in_words(n_bytes, words):
-    assert say_bytes(n_bytes) == words
