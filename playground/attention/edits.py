@@ -8,7 +8,17 @@ import torch
 from jaxtyping import Float
 from torch import nn
 
-from playground.attention.interface import Mask, additive, causal_mask, looks_back
+from playground.attention.interface import (
+    HeadOutputs,
+    HeadWeights,
+    Keys,
+    Mask,
+    Queries,
+    Values,
+    additive,
+    causal_mask,
+    looks_back,
+)
 from playground.records import PlaygroundError
 
 
@@ -28,14 +38,12 @@ class AttentionEdit:
         self,
         function: Callable[..., tuple[torch.Tensor, torch.Tensor | None]],
         module: nn.Module,
-        query: Float[torch.Tensor, "copy query_head query d_head"],
-        key: Float[torch.Tensor, "copy key_head key d_head"],
-        value: Float[torch.Tensor, "copy key_head key d_value"],
+        query: Queries,
+        key: Keys,
+        value: Values,
         mask: Mask | None,
         **kwargs: Any,
-    ) -> tuple[
-        Float[torch.Tensor, "copy query query_head d_value"], Float[torch.Tensor, "copy query_head query key"] | None
-    ]:
+    ) -> tuple[HeadOutputs, HeadWeights | None]:
         """Return what the heads pass on, and the weights of what is called."""
         self.used = True
         if mask is None and looks_back(module, query, kwargs):
@@ -66,10 +74,10 @@ class AttentionEdit:
 
     def _spread(
         self,
-        output: Float[torch.Tensor, "copy query query_head d_value"],
-        value: Float[torch.Tensor, "copy key_head key d_value"],
+        output: HeadOutputs,
+        value: Values,
         mask: Float[torch.Tensor, "#copy #query_head query key"],
-    ) -> Float[torch.Tensor, "copy query query_head d_value"]:
+    ) -> HeadOutputs:
         allowed = (mask > torch.finfo(mask.dtype).min / 2).float()  # (copy or 1, head or 1, query, key)
         even = allowed / allowed.sum(-1, keepdim=True).clamp_min(1)
         n_copies, n_heads = output.shape[0], output.shape[2]

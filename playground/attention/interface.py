@@ -28,6 +28,12 @@ EAGER_NAME = "playground_eager"  # for models that cannot use sdpa
 Mask = (
     Bool[torch.Tensor, "#copy #query_head #query mask_key"] | Float[torch.Tensor, "#copy #query_head #query mask_key"]
 )
+# What a model's attention is called with, and what it returns: what the heads pass on, and their weights
+Queries = Float[torch.Tensor, "copy query_head query d_head"]
+Keys = Float[torch.Tensor, "copy key_head key d_head"]
+Values = Float[torch.Tensor, "copy key_head key d_value"]
+HeadOutputs = Float[torch.Tensor, "copy query query_head d_value"]
+HeadWeights = Float[torch.Tensor, "copy query_head query key"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,14 +223,12 @@ def additive(mask: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
 
 def attend_with_weights(
     module: nn.Module,
-    query: Float[torch.Tensor, "copy query_head query d_head"],
-    key: Float[torch.Tensor, "copy key_head key d_head"],
-    value: Float[torch.Tensor, "copy key_head key d_value"],
+    query: Queries,
+    key: Keys,
+    value: Values,
     attention_mask: Mask | None,
     **kwargs: Any,
-) -> tuple[
-    Float[torch.Tensor, "copy query query_head d_value"], Float[torch.Tensor, "copy query_head query key"] | None
-]:
+) -> tuple[HeadOutputs, HeadWeights | None]:
     """Call the eager function of the model's own file, with the mask in the form that it expects; no edits, no capture.
 
     Returns what the heads pass on, and the weights.
