@@ -1,6 +1,7 @@
 """Measures, and prints the table: `python -m tests.benchmarks [--write]`."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -85,6 +86,7 @@ def main() -> None:
     """Measure everything and print the table."""
     arguments = read_arguments()
     model = arguments.model
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # with it what is started here compiles all that it imports anew
     tell("starting the page …")
     measured = start.measure(("--model", model))
     backend = LocalBackend((model,), "auto", "auto")
