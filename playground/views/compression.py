@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from playground.records import CompressedModel, Compression, CompressionMethod, CompressionProgress, ModelMeasures
-from playground.records.sizes import say_bytes
+from playground.records.sizes import say_bytes, say_count
 from playground.views.comparison import compared_html
 from playground.views.figure import base_layout
 from playground.views.palette import SeriesName, series_color
@@ -51,17 +51,16 @@ ABOUT: dict[CompressionMethod, str] = {
 
 def describe_compression(compression: Compression) -> str:
     """Return how a copy is compressed, in a few words; not escaped."""
-    one_head = (len(compression.heads) or compression.n_heads) == 1
     names: dict[CompressionMethod, str] = {
         "magnitude": f"{compression.percent:g} % of weights pruned",
-        "heads": "1 head pruned" if one_head else f"{len(compression.heads) or compression.n_heads} heads pruned",
+        "heads": f"{say_count(len(compression.heads) or compression.n_heads, 'head')} pruned",
         "int4": f"int4 weights, groups of {compression.group}",
         "int8": "int8 weights",
         "int8-dynamic": "int8, dynamic",
         "shared": "layers " + ", ".join(f"{layer}={giver}" for layer, giver in compression.shared[:6]),
         "dropped": f"without layer{'' if len(compression.layers) == 1 else 's'} "
         + ", ".join(map(str, compression.layers[:8])),
-        "distilled": f"student, {compression.steps} steps",
+        "distilled": f"student, {say_count(compression.steps, 'step')}",
         "student": "student that came with it",
     }
     return names.get(compression.method, compression.method)

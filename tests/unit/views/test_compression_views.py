@@ -54,6 +54,7 @@ def test_the_picture_has_a_point_for_each():
 def test_copies_are_named():
     names = {
         describe_compression(Compression("heads", n_heads=1)): "1 head pruned",
+        describe_compression(Compression("distilled", steps=1)): "student, 1 step",
         describe_compression(Compression("shared", shared=((3, 2),))): "layers 3=2",
         describe_compression(Compression("dropped", layers=(1, 2))): "without layers 1, 2",
         describe_compression(Compression("bfloat16")): "bfloat16",
