@@ -62,6 +62,38 @@ ONE_BY_ONE = Mend(
     "let n=()=>b(`${l.root}${te}/${p}?${ke}`,{...Ee,session_hash:u},t),r=this.joins||={};"
     "return r[C]=Promise.resolve(r[C]).then(n,n)",
 )
+# Answers reach the page in the order in which things happened. But what comes before the page knows of its request is
+# taken in only then, before or behind others, and the end of a stream says its last values once more: a busy page now
+# and then showed an earlier answer last, four tokens of five. Here each message has a number, and what a later one has
+# set stays.
+NUMBERED = Mend(
+    "index-",
+    "let s=JSON.parse(a.data);",
+    "let s={...JSON.parse(a.data),at:globalThis.message_count=(globalThis.message_count||0)+1};",
+)
+NUMBER_OF_DATA = Mend(
+    "index-",
+    "endpoint:T,fn_index:C}),r.render_config&&await Fe(r.render_config),De",
+    "endpoint:T,fn_index:C,at:_[E]?_[E].at=e.msg===`process_completed`?_[E].at:e.at:e.at}),"
+    "r.render_config&&await Fe(r.render_config),De",
+)
+NUMBER_HANDED_ON = Mend(
+    "Blocks-",
+    "s.type===`data`&&await this.handle_data(r.outputs,s.data)",
+    "s.type===`data`&&await this.handle_data(r.outputs,s.data,s.at)",
+)
+LATEST_STAYS = Mend(
+    "Blocks-",
+    "async handle_data(e,t){await Promise.all(e.map(async(n,r)=>{let i=t[r]===void 0?qe:t[r];if(i!==qe)if(Xe(i)){"
+    "let t=!1,n=null;for(let[a,o]of Object.entries(i))if(a!==`__type__`){if(a===`visible`){t=!0,n=o;continue}"
+    "await this.update_state_cb(e[r],{[a]:o},!1)}t&&await this.update_state_cb(e[r],{visible:n},!0)}"
+    "else await this.update_state_cb(n,{value:i},!1)}))}",
+    "async handle_data(e,t,s){let l=this.set_at||={},u=(e,t,n)=>{let r=`${e} ${Object.keys(t)[0]}`;if(!(s<l[r]))"
+    "return s&&(l[r]=s),this.update_state_cb(e,t,n)};"
+    "await Promise.all(e.map(async(n,r)=>{let i=t[r]===void 0?qe:t[r];if(i!==qe)if(Xe(i)){"
+    "let t=!1,n=null;for(let[a,o]of Object.entries(i))if(a!==`__type__`){if(a===`visible`){t=!0,n=o;continue}"
+    "await u(e[r],{[a]:o},!1)}t&&await u(e[r],{visible:n},!0)}else await u(n,{value:i},!1)}))}",
+)
 # What happens while its like is being answered waits until then. Then all that listens to it was begun, not only what
 # had waited: of that some waited in turn and began all once more, and after a few keys struck quickly the page asked
 # the server seventy times a second, for ever.
@@ -71,7 +103,18 @@ DEFERRED_ALONE = Mend(
     "this.queue.has(r.id)&&(this.queue.delete(r.id),"
     "this.dispatch({type:`fn`,fn_index:r.id,event_data:e.event_data,target_id:l}))}}catch{",
 )
-MENDS = (INPUTS_WAIT, ATTACHED_EVENTS, CLOSED_STREAM, EARLY_ANSWERS, ONE_BY_ONE, DEFERRED_ALONE)
+MENDS = (
+    INPUTS_WAIT,
+    ATTACHED_EVENTS,
+    CLOSED_STREAM,
+    EARLY_ANSWERS,
+    ONE_BY_ONE,
+    NUMBERED,
+    NUMBER_OF_DATA,
+    NUMBER_HANDED_ON,
+    LATEST_STAYS,
+    DEFERRED_ALONE,
+)
 
 
 def mended_scripts(mends: tuple[Mend, ...] = MENDS) -> dict[str, str]:
