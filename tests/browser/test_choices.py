@@ -11,7 +11,7 @@ from playground.decoding.processors import build_filters
 from playground.records import GenerationSettings
 from playground.ui.assets import read_asset
 from playground.views.funnel import settings_of
-from tests.browser.conftest import expect_to_fit, generate, open_tab, unfold_settings, wait_for_mark
+from tests.browser.conftest import chip_count, expect_to_fit, generate, open_tab, unfold_settings, wait_for_mark
 
 VOCABULARY = 300
 
@@ -140,8 +140,11 @@ def test_a_step_is_filtered_anew_without_the_model(written: Page) -> None:
 def test_the_strip_and_the_uncertain_steps_select_everywhere(written: Page) -> None:
     open_tab(written, "Choices")
     expect(written.locator("#whole")).to_contain_text("perplexity")
-    written.locator("#uncertain button").first.click()
-    place = int(written.locator("#tokens .chip-selected").get_attribute("data-token-index") or 0)
+    button = written.locator("#uncertain button").first
+    place = int((button.get_attribute("aria-label") or "").removeprefix("Select token ").partition(",")[0])
+    assert place < chip_count(written) - 1  # not the one that is selected already
+    button.click()
+    expect(written.locator("#tokens .chip-selected")).to_have_attribute("data-token-index", str(place))
     wait_for_mark(written, "strip", x0=place - 4 - 0.5)
     written.locator("#strip .chart-plot").evaluate("plot => plot.emit('plotly_click', {points: [{pointIndex: 3}]})")
     expect(written.locator("#tokens .chip-selected")).to_have_attribute("data-token-index", "7")
