@@ -27,6 +27,13 @@ INPUTS_WAIT = Mend(
     "h.includes(e)&&s?`input`",
     "h.includes(e)&&s&&(s!==`closed`||e in this.current)?`input`",
 )
+# What tells that a part of the page waits counts the seconds at each frame, and went on when its part was gone: the
+# loading screen's kept every page from ever being at rest.
+GONE_COUNTS_ON = Mend(
+    "statustracker-",
+    "F(Pe,(performance.now()-w(de))/1e3),W&&ze()",
+    "F(Pe,(performance.now()-w(de))/1e3),W&&=U?.isConnected,W&&ze()",
+)
 # For each of 560 components it looks through all events for those that the component begins: 0.4 s of 2.3 s in which
 # the page opens. Here all events are looked through once.
 ATTACHED_EVENTS = Mend(
@@ -105,6 +112,7 @@ DEFERRED_ALONE = Mend(
 )
 MENDS = (
     INPUTS_WAIT,
+    GONE_COUNTS_ON,
     ATTACHED_EVENTS,
     CLOSED_STREAM,
     EARLY_ANSWERS,

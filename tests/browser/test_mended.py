@@ -281,6 +281,23 @@ def test_an_earlier_answer_does_not_take_back_what_a_later_one_shows(blank: Page
     pytest.fail("the token was never written in time")
 
 
+def test_a_page_at_rest_draws_nothing(blank: Page, address: str) -> None:
+    """A fault once: the screen that says that the page loads counted on when it was gone, sixty times a second."""
+    blank.add_init_script(
+        "const draw = window.requestAnimationFrame.bind(window); window.frames_asked = 0;"
+        "window.requestAnimationFrame = (then) => { window.frames_asked += 1; return draw(then); };"
+    )
+    blank.goto(address)
+    expect(blank.locator("#generate")).to_be_enabled()
+    frames = [blank.evaluate("frames_asked")]
+    for _ in range(20):
+        blank.wait_for_timeout(1000)
+        frames.append(blank.evaluate("frames_asked"))
+        if frames[-1] == frames[-2]:
+            return
+    pytest.fail(f"it never rests: {frames}")
+
+
 def test_the_page_falls_silent_after_quick_typing(blank: Page, address: str) -> None:
     """A fault once: it asked for the same seventy times a second, for ever."""
     asked: list[str] = []

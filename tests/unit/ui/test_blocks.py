@@ -1,8 +1,10 @@
 """The page sends of an event what gradio would, less what stays as it is."""
 
+import asyncio
 from copy import deepcopy
 
 import gradio as gr
+import gradio.queueing
 import pytest
 from anyio.from_thread import start_blocking_portal
 from gradio.state_holder import SessionState
@@ -87,3 +89,33 @@ def test_an_event_of_one_output_is_gradios_own(values):
 def test_too_few_values_are_told_of():
     with pytest.raises(ValueError, match="enough output values"):
         sent_by(Page, ["new", SKIP])
+
+
+def waits_of(kind, looks, monkeypatch):
+    """Return how long the queue of a page at rest waits each time, in the function of gradio's that `looks` names."""
+    sleep, waits = asyncio.sleep, []
+
+    async def wait(seconds):
+        waits.append(seconds)
+        if len(waits) == 5:
+            raise asyncio.CancelledError
+        await sleep(0)
+
+    async def run():
+        queue = kind().queue()._queue
+        monkeypatch.setattr(gradio.queueing.asyncio, "sleep", wait)
+        with pytest.raises(asyncio.CancelledError):
+            await getattr(queue, looks)()
+        monkeypatch.undo()
+
+    with start_blocking_portal() as portal:
+        portal.call(run)
+    return set(waits)
+
+
+@pytest.mark.parametrize(
+    ("looks", "gradios", "ours"), [("start_processing", 0.001, 0.005), ("start_progress_updates", 0.01, 0.05)]
+)
+def test_a_server_at_rest_looks_less_often_than_gradios_whether_something_waits(looks, gradios, ours, monkeypatch):
+    assert waits_of(gr.Blocks, looks, monkeypatch) == {gradios}  # else ours may go
+    assert waits_of(Page, looks, monkeypatch) == {ours}
