@@ -101,8 +101,9 @@ def _bpe(pieces: list[str], before: pre_tokenizers.PreTokenizer, byte_fallback: 
     words = [[*word] for text in CORPUS for word, _ in before.pre_tokenize_str(text)]
     merges: list[tuple[str, str]] = []
     while len(pieces) < VOCABULARY:
-        pairs = Counter(pair for word in words for pair in pairwise(word) if {"".join(pair)} - {*pieces})
-        pairs = Counter({pair: n for pair, n in pairs.items() if pair[0] in pieces and pair[1] in pieces})
+        known = {*pieces}
+        pairs = Counter(pair for word in words for pair in pairwise(word) if "".join(pair) not in known)
+        pairs = Counter({pair: n for pair, n in pairs.items() if known.issuperset(pair)})
         if not pairs:
             break  # models have rows that their tokenizer does not know, here as elsewhere
         best = max(pairs, key=lambda pair: (pairs[pair], pair))
