@@ -72,7 +72,8 @@ ONE_BY_ONE = Mend(
 # Answers reach the page in the order in which things happened. But what comes before the page knows of its request is
 # taken in only then, before or behind others, and the end of a stream says its last values once more: a busy page now
 # and then showed an earlier answer last, four tokens of five. Here each message has a number, and what a later one has
-# set stays.
+# set stays. So does, among requests beside the queue, what the answer to one that was sent later has set: of two quick
+# clicks on tokens the first might stay selected.
 NUMBERED = Mend(
     "index-",
     "let s=JSON.parse(a.data);",
@@ -84,10 +85,18 @@ NUMBER_OF_DATA = Mend(
     "endpoint:T,fn_index:C,at:_[E]?_[E].at=e.msg===`process_completed`?_[E].at:e.at:e.at}),"
     "r.render_config&&await Fe(r.render_config),De",
 )
+SENT_NUMBERED = Mend(
+    "index-",
+    ",Ve(C,l))D({type:`status`,",
+    ",Ve(C,l))Oe.sent=globalThis.request_count=(globalThis.request_count||0)+1,D({type:`status`,",
+)
+NUMBER_OF_ANSWER = Mend(
+    "index-", "event_data:n,trigger_id:r}),e.render_config", "event_data:n,trigger_id:r,sent:Oe.sent}),e.render_config"
+)
 NUMBER_HANDED_ON = Mend(
     "Blocks-",
     "s.type===`data`&&await this.handle_data(r.outputs,s.data)",
-    "s.type===`data`&&await this.handle_data(r.outputs,s.data,s.at)",
+    "s.type===`data`&&await this.handle_data(r.outputs,s.data,s.at,s.sent)",
 )
 LATEST_STAYS = Mend(
     "Blocks-",
@@ -95,8 +104,8 @@ LATEST_STAYS = Mend(
     "let t=!1,n=null;for(let[a,o]of Object.entries(i))if(a!==`__type__`){if(a===`visible`){t=!0,n=o;continue}"
     "await this.update_state_cb(e[r],{[a]:o},!1)}t&&await this.update_state_cb(e[r],{visible:n},!0)}"
     "else await this.update_state_cb(n,{value:i},!1)}))}",
-    "async handle_data(e,t,s){let l=this.set_at||={},u=(e,t,n)=>{let r=`${e} ${Object.keys(t)[0]}`;if(!(s<l[r]))"
-    "return s&&(l[r]=s),this.update_state_cb(e,t,n)};"
+    "async handle_data(e,t,s,c){let l=c?this.set_by||={}:this.set_at||={},u=(e,t,n)=>{"
+    "let r=`${e} ${Object.keys(t)[0]}`,i=c||s;if(!(i<l[r]))return i&&(l[r]=i),this.update_state_cb(e,t,n)};"
     "await Promise.all(e.map(async(n,r)=>{let i=t[r]===void 0?qe:t[r];if(i!==qe)if(Xe(i)){"
     "let t=!1,n=null;for(let[a,o]of Object.entries(i))if(a!==`__type__`){if(a===`visible`){t=!0,n=o;continue}"
     "await u(e[r],{[a]:o},!1)}t&&await u(e[r],{visible:n},!0)}else await u(n,{value:i},!1)}))}",
@@ -119,6 +128,8 @@ MENDS = (
     ONE_BY_ONE,
     NUMBERED,
     NUMBER_OF_DATA,
+    SENT_NUMBERED,
+    NUMBER_OF_ANSWER,
     NUMBER_HANDED_ON,
     LATEST_STAYS,
     DEFERRED_ALONE,

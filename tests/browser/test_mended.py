@@ -9,7 +9,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from playground.ui.mended import ATTACHED_EVENTS, INPUTS_WAIT, MENDS, Mend, mended_scripts
 from playground.ui.packages import package_folder
-from tests.browser.conftest import generate, wait_for_maps
+from tests.browser.conftest import generate, wait_for_maps, wait_for_mark
 
 ASSETS = package_folder("gradio") / "templates" / "frontend" / "assets"
 
@@ -279,6 +279,39 @@ def test_an_earlier_answer_does_not_take_back_what_a_later_one_shows(blank: Page
             expect(blank.locator("#stop")).to_be_disabled()
             return
     pytest.fail("the token was never written in time")
+
+
+# The answer to the next request beside the queue is held back.
+ANSWERED_LATE = """
+const fetched = window.fetch;
+Object.assign(window, { isHeld: false, isGiven: false });
+window.fetch = async (input, options) => {
+    const isLate = String(input.url ?? input).includes("/run/") && window.isHeld;
+    if (isLate) window.isHeld = false;
+    const answer = await fetched(input, options);
+    if (isLate) {
+        await new Promise((go) => setTimeout(go, 1500));
+        window.isGiven = true;
+    }
+    return answer;
+};
+"""
+
+
+def test_of_two_clicks_the_second_counts_whichever_is_answered_first(blank: Page, address: str) -> None:
+    blank.add_init_script(ANSWERED_LATE)
+    blank.goto(address)
+    expect(blank.locator("#generate")).to_be_enabled()
+    generate(blank, "Once upon a time", length=8)
+    blank.evaluate(
+        "window.isHeld = true;"
+        "for (const at of [4, 9]) document.querySelector(`#tokens [data-token-index='${at}']`).click();"
+    )
+    wait_for_mark(blank, "head-map", y0=7.5)
+    blank.wait_for_function("window.isGiven")
+    blank.wait_for_timeout(500)
+    expect(blank.locator("#tokens [aria-selected=true]")).to_have_attribute("data-token-index", "9")
+    wait_for_mark(blank, "head-map", y0=7.5)
 
 
 def test_a_page_at_rest_draws_nothing(blank: Page, address: str) -> None:
