@@ -21,6 +21,15 @@ def blank(context: BrowserContext) -> Page:
     page.close()
 
 
+def open_with_prompt(page: Page, address: str) -> None:
+    """Open the page, type a prompt, and wait until all that this asks for is answered."""
+    page.goto(address)
+    expect(page.locator("#generate")).to_be_enabled()
+    page.locator("#prompt textarea").fill("Once upon a time")
+    expect(page.locator("#room")).to_contain_text("4 + 64 of 512")
+    page.wait_for_timeout(500)
+
+
 def installed(name: str) -> str:
     return Path(ASSETS, name).read_text("utf-8")
 
@@ -94,6 +103,14 @@ def test_each_component_begins_the_same_events(blank: Page) -> None:
     assert sum(map(len, new)) > 50
 
 
+# Passes the text of an answer through a stream that changes it.
+PASSED = """
+const passed = (answer, change) => {
+    const texts = answer.body.pipeThrough(new TextDecoderStream()).pipeThrough(new TransformStream(change));
+    return new Response(texts.pipeThrough(new TextEncoderStream()), { headers: answer.headers });
+};
+"""
+
 # Counts the streams of answers. The message by which the server closes one is held back until the answer to the next
 # request has been taken in, and every second request is answered only when what it asked for may have come.
 LATE = """
@@ -118,7 +135,7 @@ window.fetch = async (input, options) => {
         };
     }
     if (!url.includes("/queue/data")) return answer;
-    const late = new TransformStream({
+    return passed(answer, {
         async transform(text, out) {
             const at = text.indexOf('data: {"msg":"close_stream"');
             if (at < 0) return out.enqueue(text);
@@ -132,15 +149,13 @@ window.fetch = async (input, options) => {
         },
         flush() { window.ended += 1; },
     });
-    const texts = answer.body.pipeThrough(new TextDecoderStream());
-    return new Response(texts.pipeThrough(late).pipeThrough(new TextEncoderStream()), { headers: answer.headers });
 };
 """
 
 
 def test_whatever_is_asked_for_is_answered_and_no_stream_is_left(blank: Page, address: str) -> None:
     """A fault once: now and then the maps of a run were never drawn, or a press of a button was never answered."""
-    blank.add_init_script(LATE)
+    blank.add_init_script(PASSED + LATE)
     blank.goto(address)
     expect(blank.locator("#generate")).to_be_enabled()
     for length in (3, 4, 5):
@@ -168,11 +183,7 @@ window.fetch = async (input, options) => {
 def test_the_answer_to_the_last_press_is_shown_last(blank: Page, address: str) -> None:
     """A fault once: of five tokens that were written the page now and then showed three or four."""
     blank.add_init_script(FIRST_LAST)
-    blank.goto(address)
-    expect(blank.locator("#generate")).to_be_enabled()
-    blank.locator("#prompt textarea").fill("Once upon a time")
-    expect(blank.locator("#room")).to_contain_text("4 + 64 of 512")
-    blank.wait_for_timeout(500)
+    open_with_prompt(blank, address)
     blank.evaluate(
         "() => { window.late = 1800; for (let n = 0; n < 5; n += 1) document.querySelector('#one-token').click(); }"
     )
@@ -198,7 +209,7 @@ window.fetch = async (input, options) => {
         answer.json = async () => { await late; return known; };
     }
     if (!url.includes("/queue/data")) return answer;
-    const together = new TransformStream({
+    return passed(answer, {
         async transform(text, out) {
             held += text;
             const isWhole = /process_completed.*2 tokens so far/.test(held);
@@ -210,21 +221,15 @@ window.fetch = async (input, options) => {
             know();
         },
     });
-    const texts = answer.body.pipeThrough(new TextDecoderStream());
-    return new Response(texts.pipeThrough(together).pipeThrough(new TextEncoderStream()), { headers: answer.headers });
 };
 """
 
 
 def test_what_came_before_the_page_knew_of_its_request_is_shown_in_turn(blank: Page, address: str) -> None:
     """A fault once: of five tokens that were written a busy page now and then showed four."""
-    blank.add_init_script(KNOWN_LATE)
+    blank.add_init_script(PASSED + KNOWN_LATE)
     for _ in range(5):  # the first may be answered before the second is asked for
-        blank.goto(address)
-        expect(blank.locator("#generate")).to_be_enabled()
-        blank.locator("#prompt textarea").fill("Once upon a time")
-        expect(blank.locator("#room")).to_contain_text("4 + 64 of 512")
-        blank.wait_for_timeout(500)
+        open_with_prompt(blank, address)
         blank.evaluate(
             "() => { window.presses = 2; for (let n = 0; n < 2; n += 1) document.querySelector('#one-token').click(); }"
         )
@@ -237,26 +242,24 @@ def test_what_came_before_the_page_knew_of_its_request_is_shown_in_turn(blank: P
     pytest.fail("the second was never known late")
 
 
-# The page knows of a request for a token only when it is let.
-UNKNOWN = """
+# The answer to the next request of a kind is held back until it is let go; what the stream of answers says is kept.
+HELD_BACK = """
 const fetched = window.fetch;
-Object.assign(window, { isHeld: false, know: null, said: "" });
+Object.assign(window, { held: null, letGo: null, said: "" });
 window.fetch = async (input, options) => {
     const url = String(input.url ?? input);
-    const isHeld = url.includes("/queue/join") && window.isHeld;
-    if (isHeld) window.isHeld = false;
+    const isHeld = window.held !== null && url.includes(window.held);
+    if (isHeld) window.held = null;
     const answer = await fetched(input, options);
-    if (isHeld) await new Promise((go) => { window.know = go; });
+    if (isHeld) await new Promise((go) => { window.letGo = go; });
     if (!url.includes("/queue/data")) return answer;
-    const heard = new TransformStream({ transform(text, out) { window.said += text; out.enqueue(text); } });
-    const texts = answer.body.pipeThrough(new TextDecoderStream());
-    return new Response(texts.pipeThrough(heard).pipeThrough(new TextEncoderStream()), { headers: answer.headers });
+    return passed(answer, { transform(text, out) { window.said += text; out.enqueue(text); } });
 };
 """
 
 
 def test_an_earlier_answer_does_not_take_back_what_a_later_one_shows(blank: Page, address: str) -> None:
-    blank.add_init_script(UNKNOWN)
+    blank.add_init_script(PASSED + HELD_BACK)
     for _ in range(5):  # the token may not be written yet when it is undone
         blank.goto(address)
         expect(blank.locator("#generate")).to_be_enabled()
@@ -264,12 +267,12 @@ def test_an_earlier_answer_does_not_take_back_what_a_later_one_shows(blank: Page
             blank.locator("#one-token").click()
             expect(blank.locator("#status")).to_contain_text(f"{count} so far")
         wait_for_maps(blank)
-        blank.evaluate("() => { window.isHeld = true; document.querySelector('#one-token').click(); }")
-        blank.wait_for_function("() => window.know !== null")
+        blank.evaluate("() => { window.held = '/queue/join'; document.querySelector('#one-token').click(); }")
+        blank.wait_for_function("() => window.letGo !== null")
         blank.wait_for_timeout(1000)
         blank.locator("#undo").click()
         expect(blank.locator("#status")).to_contain_text("as they were written")
-        blank.evaluate("window.know()")
+        blank.evaluate("letGo()")
         blank.wait_for_timeout(1000)
         said = blank.evaluate("said")
         if 0 < said.find("3 tokens so far") < said.find("as they were written"):
@@ -281,35 +284,18 @@ def test_an_earlier_answer_does_not_take_back_what_a_later_one_shows(blank: Page
     pytest.fail("the token was never written in time")
 
 
-# The answer to the next request beside the queue is held back.
-ANSWERED_LATE = """
-const fetched = window.fetch;
-Object.assign(window, { isHeld: false, isGiven: false });
-window.fetch = async (input, options) => {
-    const isLate = String(input.url ?? input).includes("/run/") && window.isHeld;
-    if (isLate) window.isHeld = false;
-    const answer = await fetched(input, options);
-    if (isLate) {
-        await new Promise((go) => setTimeout(go, 1500));
-        window.isGiven = true;
-    }
-    return answer;
-};
-"""
-
-
 def test_of_two_clicks_the_second_counts_whichever_is_answered_first(blank: Page, address: str) -> None:
-    blank.add_init_script(ANSWERED_LATE)
-    blank.goto(address)
-    expect(blank.locator("#generate")).to_be_enabled()
+    """A fault once: now and then the first stayed selected."""
+    blank.add_init_script(PASSED + HELD_BACK)
+    open_with_prompt(blank, address)
     generate(blank, "Once upon a time", length=8)
-    blank.evaluate(
-        "window.isHeld = true;"
-        "for (const at of [4, 9]) document.querySelector(`#tokens [data-token-index='${at}']`).click();"
-    )
+    blank.evaluate("window.held = '/run/'")
+    blank.locator("#tokens [data-token-index='4']").click()
+    blank.wait_for_function("() => window.letGo !== null")  # the server has answered
+    blank.locator("#tokens [data-token-index='9']").click()
     wait_for_mark(blank, "head-map", y0=7.5)
-    blank.wait_for_function("window.isGiven")
-    blank.wait_for_timeout(500)
+    blank.evaluate("letGo()")
+    blank.wait_for_timeout(1000)
     expect(blank.locator("#tokens [aria-selected=true]")).to_have_attribute("data-token-index", "9")
     wait_for_mark(blank, "head-map", y0=7.5)
 
