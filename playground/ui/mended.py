@@ -61,8 +61,8 @@ EARLY_ANSWERS = Mend(
     "v[E]=t,y.add(E),E in g&&(g[E].forEach(e=>{e.msg===`process_completed`&&y.delete(E),t(e)}),delete g[E]),"
     "h.open||!y.size||await this.open_stream()",
 )
-# Of two requests of one kind, such as two presses of a button, the page may know the later one first; then it showed
-# the answer to the earlier one last: a token fewer than were written. Here each is sent when the one before is known.
+# Of two requests of one kind, such as two presses of a button, the later one might reach the server first, and so its
+# prompt be written first. Here each is sent when the page knows of the one before.
 ONE_BY_ONE = Mend(
     "index-",
     "return b(`${l.root}${te}/${p}?${ke}`,{...Ee,session_hash:u},t)",
